@@ -1,0 +1,1 @@
+//! A Go process: its memory, threads, goroutines and stacks.

@@ -1,0 +1,1 @@
+//! Accesses in, overlaps out.

@@ -1,0 +1,1 @@
+//! Facts and overlaps in, text and JSON out.

@@ -1,0 +1,3 @@
+//! The chores of the project: demo, test, ci, matrix.
+
+fn main() {}
