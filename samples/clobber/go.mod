@@ -1,0 +1,3 @@
+module redhanded.example/clobber
+
+go 1.21

@@ -1,0 +1,3 @@
+module redhanded.example/iterate-write
+
+go 1.21

@@ -1,0 +1,3 @@
+module redhanded.example/locked
+
+go 1.21

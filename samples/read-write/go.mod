@@ -1,0 +1,3 @@
+module redhanded.example/read-write
+
+go 1.21
