@@ -53,12 +53,7 @@ pub struct ClassicBits {
 impl ClassicBits {
     /// The bits as every Go from 1.18 to 1.25 has them (the constants in src/runtime/map.go, later
     /// map_noswiss.go), for a program whose DWARF does not name them.
-    pub const GO: ClassicBits = ClassicBits {
-        iterator: 1,
-        old_iterator: 2,
-        hash_writing: 4,
-        same_size_grow: 8,
-    };
+    pub const GO: ClassicBits = ClassicBits { iterator: 1, old_iterator: 2, hash_writing: 4, same_size_grow: 8 };
 
     /// Each bit with Go's name for it.
     fn named(self) -> [(u8, &'static str); 4] {
@@ -177,9 +172,5 @@ fn describe(flags: u8, bits: &[(u8, &str)]) -> String {
     if rest != 0 {
         words.push(format!("{rest:#x}"));
     }
-    if words.is_empty() {
-        "0".to_owned()
-    } else {
-        words.join("|")
-    }
+    if words.is_empty() { "0".to_owned() } else { words.join("|") }
 }

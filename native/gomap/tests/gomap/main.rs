@@ -1,0 +1,8 @@
+//! Headers and tables from bytes: what is read, what is called damaged, and what never is.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod classic;
+mod common;
+mod decode;
+mod swiss;
