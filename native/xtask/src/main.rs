@@ -1,3 +1,109 @@
-//! The chores of the project: demo, test, ci, matrix.
+//! The chores of the project: `cargo xtask demo`, `test`, `matrix`, `build`, `setup`.
+//!
+//! Each finds or installs what it needs, and leaves no process behind (see [`guard`]).
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
-fn main() {}
+mod cdylib;
+mod demo;
+mod go;
+mod ground;
+mod guard;
+mod matrix;
+mod python;
+mod run;
+mod samples;
+mod session;
+mod system;
+mod tally;
+mod test;
+mod watch;
+mod wheel;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The chores of Redhanded", disable_version_flag = true)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Catch a real race in gdb, on a classic (Go 1.23) and on a Swiss map (Go 1.27)
+    Demo {
+        /// Go versions to show it on
+        #[arg(long, value_name = "VERSION", default_values = demo::VERSIONS)]
+        go: Vec<String>,
+    },
+    /// Check and test everything
+    Test,
+    /// Count how often a race is caught, per Go version, and print the table
+    Matrix(matrix::Arguments),
+    /// Build what gdb and lldb load, and the samples
+    Build {
+        /// Go versions to build the samples with (none: only the library)
+        #[arg(long, value_name = "VERSION")]
+        go: Vec<String>,
+    },
+    /// Install whatever any of the others needs: to work without a network afterwards
+    Setup,
+    /// Kill the children of an xtask that died (started by each xtask for itself)
+    #[command(name = guard::NAME, hide = true)]
+    Guard,
+}
+
+fn main() -> ExitCode {
+    let chore = Arguments::parse().chore;
+    if let Chore::Guard = chore {
+        guard::keep();
+        return ExitCode::SUCCESS;
+    }
+    let result = guard::start().and_then(|()| perform(chore));
+    guard::stop();
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Does the chore; false if it found what it should not have found.
+fn perform(chore: Chore) -> Result<bool> {
+    match chore {
+        Chore::Demo { go } => demo::run(&go),
+        Chore::Test => test::run(),
+        Chore::Matrix(arguments) => matrix::run(&arguments),
+        Chore::Build { go } => {
+            for program in samples::build_all(&go::toolchains(&go)?)?.paths() {
+                println!("{}", program.display());
+            }
+            println!("{}", cdylib::build()?.display());
+            Ok(true)
+        }
+        Chore::Setup => {
+            setup()?;
+            Ok(true)
+        }
+        Chore::Guard => Ok(true),
+    }
+}
+
+/// Installs everything, and says where it is.
+fn setup() -> Result<()> {
+    println!("gdb {}", system::gdb()?.display());
+    println!("lldb {}", system::lldb()?.display());
+    let venv = python::Venv::open()?;
+    venv.install(&python::TOOLS)?;
+    println!("venv {}", venv.folder().display());
+    for (version, go) in go::toolchains(&go::VERSIONS)? {
+        println!("go {version} {}", go.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! `cargo xtask matrix`: how often a race is caught, per Go version, against what is promised.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::python::{self, Venv};
+use crate::samples::{self, Built};
+use crate::session::{Ended, Session};
+use crate::watch::{Said, parse, shows_both};
+use crate::{cdylib, go, ground, system};
+
+/// The versions of the table: every release since 1.21 but 1.22, whose maps are 1.21's and 1.23's.
+const VERSIONS: [&str; 6] = ["1.21.13", "1.23.4", "1.24.11", "1.25.5", "1.26.6", "1.27.3"];
+
+/// The versions on which the process must outlive its races: one of each kind of map.
+const RESCUED: [&str; 2] = ["1.23.4", "1.27.3"];
+
+/// How many races it must outlive, and how many of so many runs.
+const OVERLAPS: u64 = 100;
+const RESCUE_RUNS: u32 = 10;
+
+/// For how long to rescue.
+const RESCUE_SECONDS: u32 = 20;
+
+/// How long gdb may take to start and to end.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// For how long a process must be seen working after gdb has let go of it.
+const AFTERWARDS: Duration = Duration::from_millis(500);
+
+/// What to count.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Go versions
+    #[arg(long, value_name = "VERSION", default_values = VERSIONS)]
+    go: Vec<String>,
+    /// Which gdb: Debian's 13, or 18 from the package index
+    #[arg(long, default_value = "13", value_parser = ["13", "18"])]
+    gdb: String,
+    /// Runs on the racing and on the locked program, per version
+    #[arg(long, default_value_t = 20)]
+    runs: u32,
+    /// Seconds per run: within them a race must be caught
+    #[arg(long, default_value_t = 10)]
+    seconds: u32,
+}
+
+/// Counts, prints the table, and says whether everything promised was kept.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
+    let gdb = debugger(&arguments.gdb)?;
+    let toolchains = go::toolchains(&arguments.go)?;
+    let native = cdylib::build()?;
+    let bench = Bench {
+        gdb: &gdb,
+        native: &native,
+        built: samples::build(&["clobber", "locked"], &toolchains)?,
+        runs: arguments.runs,
+        seconds: arguments.seconds,
+    };
+    let mut rows = Vec::new();
+    for version in &arguments.go {
+        rows.push(Row {
+            version: version.clone(),
+            caught: bench.caught(version)?,
+            accused: bench.accused(version)?,
+            survived: RESCUED.contains(&version.as_str()).then(|| bench.survived(version)).transpose()?,
+        });
+    }
+    let table = table(&rows, arguments);
+    println!("{table}");
+    ground::write(&ground::ours()?.join("matrix.md"), &format!("{table}\n"))?;
+    Ok(rows.iter().all(|row| row.is_as_promised(arguments.runs)))
+}
+
+fn debugger(version: &str) -> Result<PathBuf> {
+    if version == "13" {
+        return system::gdb();
+    }
+    let venv = Venv::open()?;
+    venv.install(&[python::GDB])?;
+    Ok(venv.program("gdb"))
+}
+
+/// What was counted for one version.
+struct Row {
+    version: String,
+    /// Runs that reported both culprits.
+    caught: u32,
+    /// Runs that reported anything on the locked program.
+    accused: u32,
+    /// Runs in which the process outlived its races, and went on.
+    survived: Option<u32>,
+}
+
+impl Row {
+    fn is_as_promised(&self, runs: u32) -> bool {
+        // 19 of 20.
+        self.caught * 20 >= runs * 19 && self.accused == 0 && self.survived.is_none_or(|count| count == RESCUE_RUNS)
+    }
+}
+
+fn table(rows: &[Row], arguments: &Arguments) -> String {
+    let Arguments { gdb, runs, seconds, .. } = arguments;
+    let mut lines = vec![
+        format!("gdb {gdb}; {runs} runs of up to {seconds} s each; rescue: {RESCUE_RUNS} runs of {RESCUE_SECONDS} s"),
+        String::new(),
+        format!("| Go | clobber: both culprits | locked: reports | clobber: outlives {OVERLAPS} overlaps | |"),
+        "|---|---|---|---|---|".to_owned(),
+    ];
+    for row in rows {
+        let survived = row.survived.map_or("–".to_owned(), |count| format!("{count} of {RESCUE_RUNS}"));
+        let verdict = if row.is_as_promised(*runs) { "ok" } else { "TOO FEW OR TOO MANY" };
+        lines.push(format!(
+            "| {} | {} of {runs} | {} of {runs} | {survived} | {verdict} |",
+            row.version, row.caught, row.accused
+        ));
+    }
+    lines.join("\n")
+}
+
+/// What a single watch showed.
+#[derive(Default)]
+struct Seen {
+    both: bool,
+    races: u64,
+    accesses: u64,
+    end: Option<(String, u64, u64)>,
+    /// What gdb said that is no JSON.
+    other: Vec<String>,
+}
+
+struct Bench<'a> {
+    gdb: &'a Path,
+    native: &'a Path,
+    built: Built,
+    runs: u32,
+    seconds: u32,
+}
+
+impl Bench<'_> {
+    fn caught(&self, version: &str) -> Result<u32> {
+        let command = format!("gomap watch main.shared --hold 5 --for {} --json", self.seconds);
+        self.count(self.runs, &format!("Go {version} clobber"), || {
+            let (seen, ended) = self.watch("clobber", version, &command, self.seconds)?;
+            Ok((seen.both, seen, ended))
+        })
+    }
+
+    fn accused(&self, version: &str) -> Result<u32> {
+        let command = format!("gomap watch main.shared --hold 5 --for {} --json", self.seconds);
+        self.count(self.runs, &format!("Go {version} locked"), || {
+            let (seen, ended) = self.watch("locked", version, &command, self.seconds)?;
+            if seen.accesses == 0 || !ended.sample.is_running()? {
+                bail!("Go {version} locked: not watched at all, or ended: {}", seen.other.join("; "));
+            }
+            Ok((seen.races > 0, seen, ended))
+        })
+    }
+
+    fn survived(&self, version: &str) -> Result<u32> {
+        let command = format!("gomap watch main.shared --hold 5 --rescue --for {RESCUE_SECONDS} --json");
+        self.count(RESCUE_RUNS, &format!("Go {version} rescue"), || {
+            let (seen, ended) = self.watch("clobber", version, &command, RESCUE_SECONDS)?;
+            let overlaps = seen.end.as_ref().map_or(0, |end| end.1);
+            let well = overlaps >= OVERLAPS && ended.sample.is_running()? && {
+                let before = ended.sample.naps()?;
+                std::thread::sleep(AFTERWARDS);
+                ended.sample.is_running()? && ended.sample.naps()? > before
+            };
+            Ok((well, seen, ended))
+        })
+    }
+
+    fn watch(&self, sample: &str, version: &str, command: &str, seconds: u32) -> Result<(Seen, Ended)> {
+        let mut seen = Seen::default();
+        let limit = Duration::from_secs(seconds.into()) + SLACK;
+        let session =
+            Session { gdb: self.gdb, native: self.native, program: self.built.get(sample, version)?, command, limit };
+        let ended = session.run(|line| match parse(line) {
+            Some(Said::Access {}) => seen.accesses += 1,
+            Some(Said::Race { culprits }) => {
+                seen.races += 1;
+                seen.both |= shows_both(&culprits, ["main.writerA", "main.writerB"]);
+            }
+            Some(Said::End { outcome, overlaps, rescued }) => seen.end = Some((outcome, overlaps, rescued)),
+            None => seen.other.push(line.to_owned()),
+        })?;
+        Ok((seen, ended))
+    }
+
+    /// Counts the runs that were so, and says on stderr what each showed.
+    fn count(&self, runs: u32, title: &str, run: impl Fn() -> Result<(bool, Seen, Ended)>) -> Result<u32> {
+        let mut count = 0;
+        for number in 1..=runs {
+            let (so, seen, ended) = run()?;
+            count += u32::from(so);
+            let end = seen.end.map_or_else(
+                || format!("no end; gdb said {:?}", seen.other.last()),
+                |(outcome, overlaps, rescued)| format!("{outcome}, {overlaps} overlaps, {rescued} rescued"),
+            );
+            let sample = ended.sample.end()?;
+            let held = sample.last().map_or("nothing", String::as_str);
+            eprintln!(
+                "{title} {number}/{runs}: {}; {end}; {} accesses; the program ended with {held:?}",
+                if so { "yes" } else { "no" },
+                seen.accesses
+            );
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,140 @@
+//! One gdb on one sample: the sample waits until gdb watches, then runs until gdb lets go.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::ground;
+use crate::run::{Line, Tended};
+
+/// How long a sample may take to say that it is ready.
+const READY: Duration = Duration::from_secs(20);
+
+/// How the plugin's first line begins: from here on it sees every access.
+const WATCHING: &str = "Watching";
+
+/// What is to run.
+pub(crate) struct Session<'a> {
+    pub(crate) gdb: &'a Path,
+    /// The library that the plugin loads.
+    pub(crate) native: &'a Path,
+    /// The sample.
+    pub(crate) program: &'a Path,
+    /// The gdb command, such as "gomap watch main.shared".
+    pub(crate) command: &'a str,
+    /// How long gdb may take for all of it.
+    pub(crate) limit: Duration,
+}
+
+/// The state in which a session ends.
+pub(crate) struct Ended {
+    /// How gdb ended; none if it had to be killed.
+    pub(crate) gdb: Option<ExitStatus>,
+    pub(crate) sample: Sample,
+}
+
+impl Session<'_> {
+    /// Starts the sample and gdb, and hands over each line that gdb prints.
+    pub(crate) fn run(&self, mut each: impl FnMut(&str)) -> Result<Ended> {
+        let mut sample = Sample::start(self.program)?;
+        let mut gdb = Tended::spawn(
+            Command::new(self.gdb)
+                .current_dir(ground::root())
+                .env("REDHANDED_NATIVE", self.native)
+                .args(["-nx", "-q", "-batch", "-p", &sample.pid().to_string()])
+                .args(["-ex", "source gdb-plugin/redhanded.py", "-ex", self.command])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        )?;
+        let lines = gdb.lines();
+        let end = Instant::now() + self.limit;
+        let mut waiting = true;
+        loop {
+            match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(Line::Out(line)) => {
+                    each(&line);
+                    if waiting && line.starts_with(WATCHING) {
+                        waiting = false;
+                        sample.go()?;
+                    }
+                }
+                Ok(Line::Err(line)) => each(&line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => return Ok(Ended { gdb: None, sample }),
+            }
+        }
+        let gdb = gdb.wait_for(end.saturating_duration_since(Instant::now()))?;
+        Ok(Ended { gdb, sample })
+    }
+
+    /// The command line, as a user would type it.
+    pub(crate) fn typed(&self) -> String {
+        format!("gdb -p $(pidof clobber) -ex 'source gdb-plugin/redhanded.py' -ex '{}'", self.command)
+    }
+}
+
+/// A sample that waits, or runs.
+pub(crate) struct Sample {
+    child: Tended,
+    lines: Receiver<Line>,
+}
+
+impl Sample {
+    /// Starts it, and waits until it has made its map.
+    pub(crate) fn start(program: &Path) -> Result<Self> {
+        let mut child = Tended::spawn(
+            Command::new(program).arg("-wait").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()),
+        )?;
+        let lines = child.lines();
+        match lines.recv_timeout(READY) {
+            Ok(Line::Out(line)) if line.starts_with("ready ") => Ok(Sample { child, lines }),
+            Ok(Line::Out(line) | Line::Err(line)) => {
+                bail!("{} says {line:?} where it should be ready", program.display())
+            }
+            Err(_) => bail!("{} was not ready in {} s", program.display(), READY.as_secs()),
+        }
+    }
+
+    pub(crate) fn pid(&self) -> nix::unistd::Pid {
+        self.child.pid()
+    }
+
+    /// Lets its goroutines start.
+    fn go(&mut self) -> Result<()> {
+        let mut stdin = self.child.stdin().ok_or_else(|| anyhow!("the sample runs already"))?;
+        stdin.write_all(b"go\n").context("the sample is gone before its goroutines started")
+    }
+
+    pub(crate) fn is_running(&self) -> Result<bool> {
+        self.child.is_running()
+    }
+
+    /// How often its threads have gone to sleep by themselves: it grows as long as its goroutines work.
+    pub(crate) fn naps(&self) -> Result<u64> {
+        let mut naps = 0;
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.pid())).context("the sample is gone")? {
+            // A thread that is gone by now took its naps with it.
+            let status = std::fs::read_to_string(task?.path().join("status")).unwrap_or_default();
+            let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            naps += count.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0);
+        }
+        Ok(naps)
+    }
+
+    /// Asks it to end, and returns what it printed: what the map held, if it was well.
+    pub(crate) fn end(mut self) -> Result<Vec<String>> {
+        self.child.signal(nix::sys::signal::Signal::SIGTERM)?;
+        self.child.wait_for(READY)?;
+        let all = self.lines.try_iter();
+        Ok(all
+            .map(|line| match line {
+                Line::Out(line) | Line::Err(line) => line,
+            })
+            .collect())
+    }
+}
