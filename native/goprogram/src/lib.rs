@@ -1,1 +1,39 @@
 //! What a Go executable says about itself.
+//!
+//! [`Program::open`] maps an ELF file and reads its build information; everything else is read when a
+//! question needs it, and kept: package variables, types and constants by name, functions, source lines
+//! with inlined functions, where a frame's caller is, where the runtime keeps maps, goroutines and
+//! threads, and what the instruction that has just touched a byte of memory did to it.
+//!
+//! Addresses are [`LinkAddr`]s: as in the file, before the loader moves a position-independent program.
+//! Nothing in the file is trusted: a damaged or hostile one gives an [`Error`], never a panic.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+mod amd64;
+mod amd64_role;
+mod build_info;
+mod elf;
+mod error;
+mod functions;
+mod layout;
+mod lines;
+mod map_functions;
+mod names;
+mod program;
+mod types;
+mod units;
+mod unwind;
+mod variables;
+
+pub use amd64::{MemoryAccess, Op, Register, Role, ValueSource};
+pub use build_info::{BuildInfo, GoVersion};
+pub use error::Error;
+pub use functions::{Function, Symbol};
+pub use layout::{GLayout, MLayout, RuntimeLayout};
+pub use lines::Line;
+pub use map_functions::{MapFunction, MapFunctionKind};
+pub use program::{LinkAddr, Program};
+pub use types::{Field, Type, TypeKind, TypeRef};
+pub use unwind::CfaRule;
+pub use variables::Variable;

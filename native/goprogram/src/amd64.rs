@@ -1,0 +1,381 @@
+//! What an amd64 instruction does to memory: for the instruction that a data watchpoint has just seen.
+
+use std::fmt;
+use std::str::FromStr;
+
+use iced_x86::{
+    Decoder, DecoderOptions, Instruction, InstructionInfo, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
+};
+
+use crate::{Error, Function, LinkAddr, Program, amd64_role};
+
+/// A register, by its 64-bit name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // Their names say all.
+pub enum Register {
+    Rax,
+    Rcx,
+    Rdx,
+    Rbx,
+    Rsp,
+    Rbp,
+    Rsi,
+    Rdi,
+    R8,
+    R9,
+    R10,
+    R11,
+    R12,
+    R13,
+    R14,
+    R15,
+    Rip,
+    Eflags,
+}
+
+/// Every register with its name in debuggers.
+const REGISTERS: [(Register, &str); 18] = [
+    (Register::Rax, "rax"),
+    (Register::Rcx, "rcx"),
+    (Register::Rdx, "rdx"),
+    (Register::Rbx, "rbx"),
+    (Register::Rsp, "rsp"),
+    (Register::Rbp, "rbp"),
+    (Register::Rsi, "rsi"),
+    (Register::Rdi, "rdi"),
+    (Register::R8, "r8"),
+    (Register::R9, "r9"),
+    (Register::R10, "r10"),
+    (Register::R11, "r11"),
+    (Register::R12, "r12"),
+    (Register::R13, "r13"),
+    (Register::R14, "r14"),
+    (Register::R15, "r15"),
+    (Register::Rip, "rip"),
+    (Register::Eflags, "eflags"),
+];
+
+impl Register {
+    /// The name that debuggers use: `rax`, `eflags`.
+    pub fn name(self) -> &'static str {
+        REGISTERS.iter().find(|(register, _)| *register == self).map_or("", |(_, name)| name)
+    }
+
+    /// The register that this one is a part of; `None` if it is not general-purpose.
+    pub(crate) fn of(part: iced_x86::Register) -> Option<Register> {
+        let full = part.full_register();
+        if !full.is_gpr() {
+            return None;
+        }
+        REGISTERS.get(full.number()).map(|(register, _)| *register)
+    }
+}
+
+impl fmt::Display for Register {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Register {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Register, String> {
+        REGISTERS
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(register, _)| *register)
+            .ok_or_else(|| format!("{name} is not a register: give one of rax … r15, rip, eflags"))
+    }
+}
+
+/// How an instruction uses memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// It reads.
+    Read,
+    /// It writes.
+    Write,
+    /// It reads, and writes back.
+    ReadWrite,
+}
+
+/// Where the byte that was read or written can be seen right after the instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ValueSource {
+    /// In a register: its low byte is the access's first byte, the next higher its second, and so on.
+    Register(Register),
+    /// In bits 8 to 15 of a register (`ah`, `bh`, `ch`, `dh`).
+    HighByte(Register),
+    /// In the instruction: every byte that it stored is this one.
+    Immediate(u8),
+    /// In the zero flag (`eflags` bit 6): if it is clear, `byte & mask != 0`; if it is set, `byte & mask == 0`.
+    ZeroFlag {
+        /// The bits that were looked at.
+        mask: u8,
+    },
+    /// Nowhere but in memory.
+    None,
+}
+
+/// What an access is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A read whose value is only tested.
+    Check,
+    /// A read whose value is modified and stored back.
+    ToggleLoad,
+    /// A write.
+    Store,
+    /// Anything else.
+    Other,
+}
+
+/// A memory access that an instruction has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemoryAccess {
+    /// The instruction.
+    pub start: LinkAddr,
+    /// The instruction's end.
+    pub after: LinkAddr,
+    /// The function that the instruction is in, as the linker names it. Inlined functions are for
+    /// [`Program::lines_at`] to tell.
+    pub function: String,
+    /// What it does to the memory.
+    pub op: Op,
+    /// Whether it is atomic: it has a LOCK prefix, or is an exchange.
+    pub locked: bool,
+    /// How many bytes it accesses; 0 if that depends on registers.
+    pub size: u64,
+    /// Where the value can be seen right after the instruction.
+    pub value: ValueSource,
+    /// The register with the base of the address. For `Rip` its value is that of [`MemoryAccess::after`].
+    pub base: Option<Register>,
+    /// The register that is multiplied by `scale`.
+    pub index: Option<Register>,
+    /// 1, 2, 4 or 8.
+    pub scale: u8,
+    /// Bytes to add.
+    pub disp: i64,
+    /// Whether the registers still tell the address after the instruction: it overwrote neither base
+    /// nor index, and uses no segment.
+    pub address_kept: bool,
+    /// Whether it can be made again: a pure read that changed nothing it depends on.
+    pub rewindable: bool,
+    /// What it is for.
+    pub role: Role,
+}
+
+impl MemoryAccess {
+    /// The first address that was accessed, from the registers right after the instruction.
+    /// `None` if they no longer tell.
+    pub fn effective_address(&self, register: &dyn Fn(Register) -> u64) -> Option<u64> {
+        if !self.address_kept {
+            return None;
+        }
+        let base = self.base.map_or(0, register);
+        let index = self.index.map_or(0, register);
+        Some(base.wrapping_add(index.wrapping_mul(u64::from(self.scale))).wrapping_add_signed(self.disp))
+    }
+}
+
+impl Program {
+    /// The memory access of the instruction that ends at `after`: x86 reports a data watchpoint when the
+    /// instruction is done. Its function is decoded from the start, some µs for each kilobyte: keep the answer.
+    ///
+    /// # Errors
+    /// [`Error::NoFunction`]; [`Error::NoAccess`] if no instruction ends there, or it accesses no memory.
+    pub fn access_ending_at(&self, after: LinkAddr) -> Result<MemoryAccess, Error> {
+        let missing = || Error::NoAccess { addr: after.0 };
+        let function = LinkAddr(after.0.wrapping_sub(1));
+        let function = self.function_at(function).ok_or(Error::NoFunction { addr: after.0 })?;
+        let code = self.code(function.entry, function.end.0 - function.entry.0).ok_or_else(missing)?;
+        let code = Code { start: function.entry.0, bytes: code };
+        code.instructions_from(code.start)
+            .take_while(|instruction| instruction.next_ip() <= after.0)
+            .find(|instruction| instruction.next_ip() == after.0)
+            .and_then(|instruction| access(&code, &function, &instruction))
+            .ok_or_else(missing)
+    }
+}
+
+/// The code of a function.
+pub(crate) struct Code<'a> {
+    pub(crate) start: u64,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl<'a> Code<'a> {
+    /// The instructions from `address` on; none if it is outside the function.
+    pub(crate) fn instructions_from(&self, address: u64) -> impl Iterator<Item = Instruction> + use<'a> {
+        let bytes = address
+            .checked_sub(self.start)
+            .and_then(|offset| self.bytes.get(usize::try_from(offset).ok()?..))
+            .unwrap_or_default();
+        let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
+        std::iter::from_fn(move || decoder.can_decode().then(|| decoder.decode()))
+    }
+}
+
+/// The operand that is in memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    base: iced_x86::Register,
+    index: iced_x86::Register,
+    scale: u32,
+    disp: u64,
+    segment: iced_x86::Register,
+}
+
+impl Place {
+    pub(crate) fn of(instruction: &Instruction) -> Place {
+        Place {
+            base: instruction.memory_base(),
+            index: instruction.memory_index(),
+            scale: instruction.memory_index_scale(),
+            disp: instruction.memory_displacement64(),
+            segment: instruction.segment_prefix(),
+        }
+    }
+
+    /// Whether the address is computed from a part of `register`.
+    pub(crate) fn depends_on(&self, register: iced_x86::Register) -> bool {
+        let full = register.full_register();
+        [self.base, self.index].iter().any(|part| part.is_gpr() && part.full_register() == full)
+    }
+}
+
+pub(crate) fn reads(access: OpAccess) -> bool {
+    matches!(access, OpAccess::Read | OpAccess::CondRead | OpAccess::ReadWrite | OpAccess::ReadCondWrite)
+}
+
+pub(crate) fn writes(access: OpAccess) -> bool {
+    matches!(access, OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite)
+}
+
+fn access(code: &Code<'_>, function: &Function, instruction: &Instruction) -> Option<MemoryAccess> {
+    let mut factory = InstructionInfoFactory::new();
+    let info = factory.info(instruction);
+    let operand = (0..instruction.op_count()).find(|&i| instruction.op_kind(i) == OpKind::Memory);
+    let how = match operand {
+        Some(operand) => info.op_access(operand),
+        // PUSH, STOS, MOVS and the like: the memory is not an operand like others.
+        None => info.used_memory().iter().map(|memory| memory.access()).max_by_key(|&access| writes(access))?,
+    };
+    let op = match (reads(how), writes(how)) {
+        (true, true) => Op::ReadWrite,
+        (true, false) => Op::Read,
+        (false, true) => Op::Write,
+        (false, false) => return None,
+    };
+    let place = Place::of(instruction);
+    let overwritten = |register| {
+        info.used_registers().iter().any(|used| writes(used.access()) && used.register().full_register() == register)
+    };
+    let relative = place.base == iced_x86::Register::RIP;
+    let address_kept = operand.is_some()
+        && !matches!(place.segment, iced_x86::Register::FS | iced_x86::Register::GS)
+        && ![place.base, place.index].iter().any(|register| register.is_gpr() && overwritten(register.full_register()));
+    let size = if operand.is_some() && !instruction.has_rep_prefix() {
+        u64::try_from(instruction.memory_size().size()).unwrap_or(0)
+    } else {
+        0
+    };
+    let exchange = instruction.mnemonic() == Mnemonic::Xchg;
+    Some(MemoryAccess {
+        start: LinkAddr(instruction.ip()),
+        after: LinkAddr(instruction.next_ip()),
+        function: function.name.clone(),
+        op,
+        locked: instruction.has_lock_prefix() || exchange,
+        size,
+        value: operand.map_or(ValueSource::None, |operand| value_source(instruction, operand, op, size)),
+        base: if relative { Some(Register::Rip) } else { Register::of(place.base) },
+        index: Register::of(place.index),
+        scale: u8::try_from(place.scale).unwrap_or(1),
+        // The decoder has already added the address of the next instruction.
+        disp: if relative { place.disp.wrapping_sub(instruction.next_ip()) } else { place.disp }.cast_signed(),
+        address_kept,
+        rewindable: op == Op::Read && operand.is_some() && address_kept && repeatable(info),
+        role: match op {
+            Op::Write | Op::ReadWrite => Role::Store,
+            Op::Read => amd64_role::of_read(code, instruction),
+        },
+    })
+}
+
+/// Whether an instruction reads no register that it changes, so that it can be executed again.
+fn repeatable(info: &InstructionInfo) -> bool {
+    let used = info.used_registers();
+    used.iter().filter(|to| writes(to.access())).all(|to| {
+        let full = to.register().full_register();
+        !used.iter().any(|from| reads(from.access()) && from.register().full_register() == full)
+    })
+}
+
+fn value_source(instruction: &Instruction, operand: u32, op: Op, size: u64) -> ValueSource {
+    let other = 1 - operand.min(1);
+    let register = || match instruction.op_kind(other) {
+        OpKind::Register => {
+            let register = instruction.op_register(other);
+            match Register::of(register) {
+                Some(full) if is_high_byte(register) => ValueSource::HighByte(full),
+                Some(full) => ValueSource::Register(full),
+                None => ValueSource::None,
+            }
+        }
+        _ => ValueSource::None,
+    };
+    let immediate =
+        || (instruction.op_count() == 2 && is_immediate(instruction.op_kind(1))).then(|| instruction.immediate(1));
+    match (op, instruction.mnemonic()) {
+        (Op::Read, Mnemonic::Mov | Mnemonic::Movzx | Mnemonic::Movsx | Mnemonic::Movsxd) => register(),
+        (Op::Write, Mnemonic::Mov) => match immediate() {
+            Some(value) => {
+                let [first, rest @ ..] = value.to_le_bytes();
+                let bytes = usize::try_from(size.saturating_sub(1)).unwrap_or(usize::MAX);
+                match rest.iter().take(bytes).all(|&byte| byte == first) {
+                    true => ValueSource::Immediate(first),
+                    false => ValueSource::None,
+                }
+            }
+            None => register(),
+        },
+        (Op::Read, Mnemonic::Cmp) if size == 1 && immediate() == Some(0) => ValueSource::ZeroFlag { mask: 0xff },
+        (Op::Read, Mnemonic::Test) if size == 1 => match immediate() {
+            Some(mask) => ValueSource::ZeroFlag { mask: mask.to_le_bytes()[0] },
+            None => ValueSource::None,
+        },
+        // The zero flag tells of the byte that was written.
+        (
+            Op::ReadWrite,
+            Mnemonic::Xor
+            | Mnemonic::And
+            | Mnemonic::Or
+            | Mnemonic::Add
+            | Mnemonic::Sub
+            | Mnemonic::Inc
+            | Mnemonic::Dec,
+        ) if size == 1 => ValueSource::ZeroFlag { mask: 0xff },
+        _ => ValueSource::None,
+    }
+}
+
+fn is_high_byte(register: iced_x86::Register) -> bool {
+    use iced_x86::Register::{AH, BH, CH, DH};
+    matches!(register, AH | BH | CH | DH)
+}
+
+fn is_immediate(kind: OpKind) -> bool {
+    matches!(
+        kind,
+        OpKind::Immediate8
+            | OpKind::Immediate16
+            | OpKind::Immediate32
+            | OpKind::Immediate64
+            | OpKind::Immediate8to16
+            | OpKind::Immediate8to32
+            | OpKind::Immediate8to64
+            | OpKind::Immediate32to64
+    )
+}

@@ -1,0 +1,127 @@
+//! The ELF file: sections (decompressed when first needed), segments, symbols.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use memmap2::Mmap;
+use object::elf::{EM_X86_64, FileHeader64, PT_LOAD};
+use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
+use object::{LittleEndian, Object, ObjectSection, ObjectSegment};
+
+use crate::Error;
+
+/// The sections that questions need.
+const SECTIONS: [&str; 12] = [
+    ".debug_info",
+    ".debug_abbrev",
+    ".debug_str",
+    ".debug_line",
+    ".debug_line_str",
+    ".debug_str_offsets",
+    ".debug_addr",
+    ".debug_ranges",
+    ".debug_rnglists",
+    ".debug_aranges",
+    ".debug_frame",
+    ".go.buildinfo",
+];
+
+/// A mapped ELF file for linux/amd64.
+pub(crate) struct Elf {
+    path: PathBuf,
+    map: Mmap,
+    sections: BTreeMap<&'static str, OnceLock<Arc<[u8]>>>,
+}
+
+impl Elf {
+    pub(crate) fn open(path: &Path) -> Result<Elf, Error> {
+        let io = |source| Error::Io { path: path.to_owned(), source };
+        let file = File::open(path).map_err(io)?;
+        if !file.metadata().map_err(io)?.is_file() {
+            return Err(Error::NotElf { path: path.to_owned() });
+        }
+        // SAFETY: the map is read-only and private. Whoever truncates the file while it is mapped makes
+        // reads of it fail with SIGBUS, as for every debugger that maps its program; Go's linker and
+        // package managers replace a program by a new file instead.
+        #[allow(unsafe_code)]
+        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        let elf = Elf {
+            path: path.to_owned(),
+            map,
+            sections: SECTIONS.iter().map(|&name| (name, OnceLock::new())).collect(),
+        };
+        elf.check()?;
+        Ok(elf)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if !self.map.starts_with(&object::elf::ELFMAG) {
+            return Err(Error::NotElf { path: self.path.clone() });
+        }
+        let (class, order) = (self.map.get(4), self.map.get(5));
+        if class != Some(&object::elf::ELFCLASS64.0) || order != Some(&object::elf::ELFDATA2LSB.0) {
+            return Err(Error::UnsupportedArch { found: "a 32-bit or big-endian machine".to_owned() });
+        }
+        let header = FileHeader64::<LittleEndian>::parse(&*self.map)?;
+        let machine = header.e_machine(LittleEndian);
+        if machine != EM_X86_64 {
+            return Err(Error::UnsupportedArch {
+                found: match machine {
+                    object::elf::EM_AARCH64 => "arm64".to_owned(),
+                    other => format!("ELF machine {other:?}"),
+                },
+            });
+        }
+        self.object().map(drop)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file's headers and tables. Cheap: nothing but the headers is read.
+    pub(crate) fn object(&self) -> Result<ElfFile64<'_, LittleEndian>, Error> {
+        Ok(ElfFile64::parse(&*self.map)?)
+    }
+
+    pub(crate) fn is_position_independent(&self) -> bool {
+        FileHeader64::<LittleEndian>::parse(&*self.map)
+            .is_ok_and(|header| header.e_type(LittleEndian) == object::elf::ET_DYN)
+    }
+
+    /// The bytes of a section, decompressed; empty if the file has none of this name.
+    pub(crate) fn section(&self, name: &str) -> Result<&Arc<[u8]>, Error> {
+        let cell =
+            self.sections.get(name).ok_or_else(|| Error::damaged(format_args!("section {name} is not one of ours")))?;
+        if let Some(bytes) = cell.get() {
+            return Ok(bytes);
+        }
+        let bytes: Arc<[u8]> = match self.object()?.section_by_name(name) {
+            Some(section) => section.compressed_data()?.decompress()?.into(),
+            None => Arc::default(),
+        };
+        Ok(cell.get_or_init(|| bytes))
+    }
+
+    /// The bytes of the writable segments, where Go keeps its build information.
+    pub(crate) fn writable_segments(&self) -> Result<Vec<&[u8]>, Error> {
+        let object = self.object()?;
+        Ok(object
+            .segments()
+            .filter(|segment| segment.permissions().writable())
+            .filter_map(|segment| segment.data().ok())
+            .collect())
+    }
+
+    /// The file's bytes that are loaded at `address`, if all of them are in one segment.
+    pub(crate) fn loaded(&self, address: u64, len: u64) -> Option<&[u8]> {
+        let header = FileHeader64::<LittleEndian>::parse(&*self.map).ok()?;
+        let segments = header.program_headers(LittleEndian, &*self.map).ok()?;
+        segments
+            .iter()
+            .filter(|segment| segment.p_type(LittleEndian) == PT_LOAD)
+            .find_map(|segment| segment.data_range(LittleEndian, &*self.map, address, len).ok()?)
+    }
+}

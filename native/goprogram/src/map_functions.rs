@@ -1,0 +1,121 @@
+//! Which functions are the runtime's map code, and what they do to a map.
+
+use crate::{Function, Program};
+
+/// What a function of the runtime's map code does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MapFunctionKind {
+    /// Stores an entry: `m[k] = v`.
+    Assign,
+    /// Removes an entry: `delete(m, k)`.
+    Delete,
+    /// Removes all entries: `clear(m)`.
+    Clear,
+    /// Reads an entry: `m[k]`.
+    Access,
+    /// Goes through the entries: `range m`.
+    Iterate,
+    /// A helper of the others, or something else, as making or cloning a map.
+    Other,
+}
+
+/// A function of the runtime's map code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MapFunction {
+    /// What it does.
+    pub kind: MapFunctionKind,
+    /// Whether it changes the map.
+    pub write: bool,
+}
+
+/// The package that holds Swiss maps (Go's src/internal/runtime/maps).
+const SWISS: &str = "internal/runtime/maps.";
+
+impl MapFunction {
+    /// Classifies a function by its linker name; `None` if it is not map code.
+    pub fn named(name: &str) -> Option<MapFunction> {
+        use MapFunctionKind::{Access, Assign, Clear, Delete, Iterate, Other};
+        let of = |kind, write| Some(MapFunction { kind, write });
+        let name = name.strip_suffix(".abi0").unwrap_or(name);
+        if let Some(method) = name.strip_prefix(SWISS) {
+            // internal/runtime/maps.(*Map).Delete: what counts is the last word.
+            let word = method.rsplit('.').next().unwrap_or(method);
+            return match word {
+                _ if method.starts_with("(*Iter)") => of(Iterate, false),
+                _ if word.starts_with("PutSlot") => of(Assign, true),
+                "Delete" | "deleteSmall" | "tombstone" | "pruneTombstones" => of(Delete, true),
+                "Clear" | "clearSmall" | "clear" => of(Clear, true),
+                _ if ["Get", "get", "runtime_mapaccess", "mapaccess"].iter().any(|start| word.starts_with(start)) => {
+                    of(Access, false)
+                }
+                _ if [
+                    "grow",
+                    "rehash",
+                    "split",
+                    "installTableSplit",
+                    "replaceTable",
+                    "putSlot",
+                    "uncheckedPutSlot",
+                    "runtime_mapassign",
+                    "reset",
+                    "growTo",
+                ]
+                .iter()
+                .any(|start| word.starts_with(start)) =>
+                {
+                    of(Assign, true)
+                }
+                _ if word.starts_with("runtime_mapdelete") => of(Delete, true),
+                _ if word.starts_with("runtime_mapclear") => of(Clear, true),
+                _ if method.starts_with("(*Map)") || method.starts_with("(*table)") => of(Other, false),
+                _ if ["NewMap", "NewEmptyMap", "newTable", "fatal"].contains(&word) => of(Other, false),
+                _ => None,
+            };
+        }
+        let (package, word) = name.split_once('.')?;
+        if !matches!(package, "runtime" | "reflect" | "maps" | "internal/reflectlite") {
+            return None;
+        }
+        let starts = |prefix: &str| word.starts_with(prefix);
+        if starts("mapassign") {
+            of(Assign, true)
+        } else if starts("mapdelete") {
+            of(Delete, true)
+        } else if starts("mapclear") {
+            of(Clear, true)
+        } else if starts("mapaccess") {
+            of(Access, false)
+        } else if starts("mapiter") || starts("mapIter") || starts("mapinitter") {
+            of(Iterate, false)
+        } else if package == "runtime"
+            && (starts("growWork")
+                || starts("evacuate")
+                || starts("hashGrow")
+                || starts("advanceEvacuationMark")
+                || starts("(*hmap)."))
+        {
+            of(Other, true)
+        } else if starts("mapclone") || starts("makemap") || starts("maplen") || starts("moveToBmap") {
+            of(Other, false)
+        } else {
+            None
+        }
+    }
+}
+
+impl Program {
+    /// Classifies a function by its linker name; `None` if it is not map code.
+    pub fn map_function(&self, name: &str) -> Option<MapFunction> {
+        MapFunction::named(name)
+    }
+
+    /// The functions that the map code calls when it sees a concurrent access, just before it brings the
+    /// process down.
+    pub fn fatal_functions(&self) -> Vec<Function> {
+        // Swiss maps have a function of their own. With GOEXPERIMENT=noswissmap it may be linked in, but the
+        // maps are runtime.hmap, which evacuates.
+        let classic = self.function("runtime.evacuate").is_some();
+        let swiss = self.function("internal/runtime/maps.fatal").filter(|_| !classic);
+        swiss.or_else(|| self.function("runtime.fatal")).into_iter().collect()
+    }
+}

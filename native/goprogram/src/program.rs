@@ -1,0 +1,149 @@
+//! An opened program.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Mutex, OnceLock};
+
+use crate::Error;
+use crate::build_info::{BuildInfo, GoVersion};
+use crate::elf::Elf;
+use crate::functions::Extent;
+use crate::layout::RuntimeLayout;
+use crate::lines::LineFinder;
+use crate::units::{Reader, Units};
+use crate::unwind::Described;
+
+/// An address in the ELF file, before the loader moves a position-independent program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkAddr(pub u64);
+
+impl fmt::Display for LinkAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+/// An executable that Go built. Opening reads the headers and the build information; all else is read,
+/// and kept, when a question first needs it. It may be shared between threads.
+pub struct Program {
+    elf: Elf,
+    version: GoVersion,
+    build_info: BuildInfo,
+    units: OnceLock<Units>,
+    extents: OnceLock<Vec<Extent>>,
+    described: OnceLock<Vec<Described>>,
+    line_finder: OnceLock<Mutex<LineFinder>>,
+    map_layout: OnceLock<gomap::Layout>,
+    runtime_layout: OnceLock<RuntimeLayout>,
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program")
+            .field("path", &self.path())
+            .field("version", &self.version.text)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Program {
+    /// Opens the executable file at `path`; `/proc/PID/exe` will do. That debug information or symbols
+    /// are missing is no error here, but at the questions that need them.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::NotElf`], [`Error::UnsupportedArch`], [`Error::NotGo`], or [`Error::Damaged`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Program, Error> {
+        let path = path.as_ref();
+        let elf = Elf::open(path)?;
+        let build_info = find_build_info(&elf)?.ok_or_else(|| Error::NotGo { path: path.to_owned() })?;
+        Ok(Program {
+            elf,
+            version: GoVersion::parse(&build_info.version),
+            build_info,
+            units: OnceLock::new(),
+            extents: OnceLock::new(),
+            described: OnceLock::new(),
+            line_finder: OnceLock::new(),
+            map_layout: OnceLock::new(),
+            runtime_layout: OnceLock::new(),
+        })
+    }
+
+    /// The file, as it was given.
+    pub fn path(&self) -> &Path {
+        self.elf.path()
+    }
+
+    /// The Go that built it.
+    pub fn version(&self) -> &GoVersion {
+        &self.version
+    }
+
+    /// What `go version -m` prints.
+    pub fn build_info(&self) -> &BuildInfo {
+        &self.build_info
+    }
+
+    /// Whether the loader moves the program, so that its addresses in memory differ from [`LinkAddr`]s.
+    pub fn is_position_independent(&self) -> bool {
+        self.elf.is_position_independent()
+    }
+
+    /// Whether the program has Go's debug information.
+    pub fn has_dwarf(&self) -> bool {
+        self.dwarf().is_ok()
+    }
+
+    /// The bytes in the file that are loaded at `start`: code or read-only data. `None` if the file
+    /// has not all of them.
+    pub fn code(&self, start: LinkAddr, len: u64) -> Option<&[u8]> {
+        self.elf.loaded(start.0, len)
+    }
+
+    pub(crate) fn elf(&self) -> &Elf {
+        &self.elf
+    }
+
+    pub(crate) fn dwarf(&self) -> Result<Reader<'_>, Error> {
+        let units = match self.units.get() {
+            Some(units) => units,
+            None => {
+                let read = Units::read(&self.elf)?;
+                self.units.get_or_init(|| read)
+            }
+        };
+        Reader::new(&self.elf, units)
+    }
+
+    pub(crate) fn line_finder(&self) -> Result<&Mutex<LineFinder>, Error> {
+        if let Some(finder) = self.line_finder.get() {
+            return Ok(finder);
+        }
+        let finder = self.new_line_finder()?;
+        Ok(self.line_finder.get_or_init(|| Mutex::new(finder)))
+    }
+
+    pub(crate) fn extents_cell(&self) -> &OnceLock<Vec<Extent>> {
+        &self.extents
+    }
+
+    pub(crate) fn described_cell(&self) -> &OnceLock<Vec<Described>> {
+        &self.described
+    }
+
+    pub(crate) fn map_layout_cell(&self) -> &OnceLock<gomap::Layout> {
+        &self.map_layout
+    }
+
+    pub(crate) fn runtime_layout_cell(&self) -> &OnceLock<RuntimeLayout> {
+        &self.runtime_layout
+    }
+}
+
+fn find_build_info(elf: &Elf) -> Result<Option<BuildInfo>, Error> {
+    if let Some(info) = BuildInfo::find(elf.section(".go.buildinfo")?) {
+        return Ok(Some(info));
+    }
+    // Without section headers it is still at the start of a writable segment.
+    Ok(elf.writable_segments()?.into_iter().find_map(BuildInfo::find))
+}

@@ -1,0 +1,195 @@
+//! Package variables and constants, from DWARF.
+
+use gimli::AttributeValue;
+
+use crate::names::{self, Near};
+use crate::types::{GO_KIND, KIND_MAP, TypeRef, plain, target};
+use crate::units::{self, Kind, Offset, Reader, TYPES, Unit};
+use crate::{Error, LinkAddr, Program};
+
+/// A package variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name with the full package path: `example.com/a.b/c.Var`.
+    pub name: String,
+    /// Where it lies.
+    pub addr: LinkAddr,
+    /// Its type.
+    pub ty: TypeRef,
+}
+
+/// The operation that puts an address on the stack of a DWARF expression: all that Go writes for a package variable.
+const DW_OP_ADDR: u8 = gimli::DW_OP_addr.0;
+
+impl Program {
+    /// The package variable with this name: `main.shared`, `example.com/a.b/c.Var`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownVariable`] with similar names; [`Error::NoDwarf`].
+    pub fn variable(&self, name: &str) -> Result<Variable, Error> {
+        let reader = self.dwarf()?;
+        let wanted = plain(name.as_bytes());
+        for unit in reader.units().iter().filter(|unit| holds(unit, &wanted)) {
+            for offset in reader.find(unit, Kind::Variable, &wanted)? {
+                if let Some(variable) = variable_at(&reader, offset)? {
+                    return Ok(variable);
+                }
+            }
+        }
+        Err(Error::UnknownVariable { near: near_variables(&reader, &wanted)?, name: wanted })
+    }
+
+    /// The package variables whose type is a map and whose name starts with `prefix`, for completion:
+    /// those of package main first, then of the main module, of other modules, and of Go itself.
+    ///
+    /// # Errors
+    /// [`Error::NoDwarf`].
+    pub fn map_variables(&self, prefix: &str) -> Result<Vec<Variable>, Error> {
+        let reader = self.dwarf()?;
+        let module = self.build_info().module.as_str();
+        let mut found = Vec::new();
+        for unit in reader.units().iter() {
+            if !(holds(unit, prefix) || unit.package.starts_with(prefix)) {
+                continue;
+            }
+            let mut offsets = Vec::new();
+            reader.each_name(unit, |kind, name, offset| {
+                let matches = || names::unescape(name).starts_with(prefix.as_bytes());
+                if kind == Kind::Variable && matches() {
+                    offsets.push(offset);
+                }
+            })?;
+            for offset in offsets {
+                if let Some(variable) = variable_at(&reader, offset)?
+                    && is_map(&reader, variable.ty)?
+                {
+                    found.push((closeness(&unit.package, module), variable));
+                }
+            }
+        }
+        found.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
+        Ok(found.into_iter().map(|(_, variable)| variable).collect())
+    }
+
+    /// The value of a constant: `runtime.hashWriting`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownConstant`]; [`Error::NoDwarf`].
+    pub fn constant(&self, name: &str) -> Result<i64, Error> {
+        let reader = self.dwarf()?;
+        let wanted = plain(name.as_bytes());
+        for unit in reader.units().iter().filter(|unit| holds(unit, &wanted)) {
+            for offset in reader.find(unit, Kind::Constant, &wanted)? {
+                let value = reader.die(offset)?.attr_value(gimli::DW_AT_const_value);
+                if let Some(value) = value.and_then(|value| value.sdata_value()) {
+                    return Ok(value);
+                }
+            }
+        }
+        Err(Error::UnknownConstant { name: wanted })
+    }
+
+    /// The constants of package runtime whose name starts with `prefix`, with the rest of their names.
+    pub(crate) fn runtime_constants(&self, prefix: &str) -> Result<Vec<(String, i64)>, Error> {
+        let reader = self.dwarf()?;
+        let prefix = format!("runtime.{prefix}");
+        let mut found = Vec::new();
+        for unit in reader.units().of_package(TYPES) {
+            let mut matching = Vec::new();
+            reader.each_name(unit, |kind, name, offset| {
+                if let (Kind::Constant, Some(rest)) = (kind, name.strip_prefix(prefix.as_bytes())) {
+                    matching.push((String::from_utf8_lossy(rest).into_owned(), offset));
+                }
+            })?;
+            for (rest, offset) in matching {
+                let value = reader.die(offset)?.attr_value(gimli::DW_AT_const_value);
+                if let Some(value) = value.and_then(|value| value.sdata_value()) {
+                    found.push((rest, value));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether `name` is a name in the package of `unit`.
+fn holds(unit: &Unit, name: &str) -> bool {
+    name.strip_prefix(&unit.package).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The variable that the entry at `offset` declares; `None` if it has no fixed address.
+fn variable_at(reader: &Reader<'_>, offset: Offset) -> Result<Option<Variable>, Error> {
+    let die = reader.die(offset)?;
+    let Some(AttributeValue::Exprloc(location)) = die.attr_value(gimli::DW_AT_location) else {
+        return Ok(None);
+    };
+    let Some((&DW_OP_ADDR, address)) = location.0.slice().split_first() else {
+        return Ok(None);
+    };
+    let Some(address) = address.first_chunk().copied().map(u64::from_le_bytes) else {
+        return Ok(None);
+    };
+    Ok(Some(Variable {
+        name: units::name(&die).map(plain).unwrap_or_default(),
+        addr: LinkAddr(address),
+        ty: TypeRef(target(reader, offset, &die, gimli::DW_AT_type)?),
+    }))
+}
+
+fn is_map(reader: &Reader<'_>, ty: TypeRef) -> Result<bool, Error> {
+    let kind = reader.die(ty.0)?.attr_value(GO_KIND);
+    Ok(kind.and_then(|kind| kind.udata_value()) == Some(KIND_MAP))
+}
+
+/// How near a package is to the user's own code: 0 is nearest.
+fn closeness(package: &str, module: &str) -> u8 {
+    let in_module = package.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let first = package.split('/').next().unwrap_or(package);
+    match package {
+        "main" => 0,
+        _ if in_module && !module.is_empty() => 1,
+        // Import paths without a dot in their first element are reserved for Go's own packages.
+        _ if first.contains('.') => 2,
+        _ => 3,
+    }
+}
+
+/// Variables with a name like `wanted`, in packages with a name like its package's.
+fn near_variables(reader: &Reader<'_>, wanted: &str) -> Result<Vec<String>, Error> {
+    let (package, variable) = names::split_package(wanted).unwrap_or(("main", wanted));
+    let element = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let last = element(package);
+    let mut near = Near::new(variable);
+    for unit in reader.units().iter() {
+        let unit_last = element(&unit.package);
+        let mut alike = Near::new(&last);
+        alike.offer(&unit_last, &unit.package);
+        if alike.names().is_empty() && !holds(unit, wanted) {
+            continue;
+        }
+        reader.each_name(unit, |kind, name, _| {
+            if kind == Kind::Variable {
+                let name = plain(name);
+                let part = name.strip_prefix(&unit.package).unwrap_or(&name);
+                near.offer(part.trim_start_matches('.'), &name);
+            }
+        })?;
+    }
+    Ok(near.names())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closeness;
+
+    #[test]
+    fn the_users_own_packages_are_nearest() {
+        let module = "example.com/app";
+        assert_eq!(closeness("main", module), 0);
+        assert_eq!(closeness("example.com/app/store", module), 1);
+        assert_eq!(closeness("example.com/application", module), 2);
+        assert_eq!(closeness("golang.org/x/text", module), 2);
+        assert_eq!(closeness("net/http", module), 3);
+        assert_eq!(closeness("net/http", ""), 3);
+    }
+}

@@ -1,0 +1,3 @@
+module example.com/a.b
+
+go 1.18
