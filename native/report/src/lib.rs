@@ -1,1 +1,52 @@
 //! Facts and overlaps in, text and JSON out.
+//!
+//! Each module holds the plain data of one report. [`Report::text`] lays it out for a person,
+//! [`Report::json`] gives one object with the name and version of its schema. Nothing here reads,
+//! prints or decides about colour: a [`Palette`] says whether there is any.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+mod access;
+mod frame;
+mod goroutines;
+mod header;
+mod palette;
+mod race;
+mod threads;
+mod words;
+
+pub use access::{AccessLine, FlagByte, Step};
+pub use frame::Frame;
+pub use goroutines::{GoroutineLine, GoroutineList};
+pub use header::{FieldRow, FindingLine, GrowthState, HeaderReport, ShapeState, TableCount};
+pub use palette::Palette;
+pub use race::{AccessKind, Culprit, RaceReport};
+pub use threads::{Doing, Runs, ThreadLine, ThreadTable};
+pub use words::Subject;
+
+use serde::Serialize;
+
+/// What can be shown to a person and to a program.
+pub trait Report: Serialize {
+    /// Name and version of the JSON's schema, `redhanded.race/1`.
+    const SCHEMA: &'static str;
+
+    /// The report as lines for a terminal, each ended by a line feed.
+    fn text(&self, palette: &Palette) -> String;
+
+    /// The report as one JSON object on one line, without a line feed. Addresses are strings in
+    /// hex, since a JSON number need not hold 64 bits.
+    ///
+    /// # Errors
+    ///
+    /// What serde_json reports, which none of this crate's reports gives cause for.
+    fn json(&self) -> Result<String, serde_json::Error> {
+        #[derive(Serialize)]
+        struct WithSchema<'a, T: Serialize + ?Sized> {
+            schema: &'static str,
+            #[serde(flatten)]
+            report: &'a T,
+        }
+        serde_json::to_string(&WithSchema { schema: Self::SCHEMA, report: self })
+    }
+}

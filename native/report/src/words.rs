@@ -1,0 +1,62 @@
+//! Words and numbers that several reports share.
+
+use serde::{Serialize, Serializer};
+
+/// The map that a report is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Subject {
+    /// The expression that named it, `main.shared`.
+    pub expression: String,
+    /// Its Go type, `map[int]int`.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Address of its header.
+    #[serde(serialize_with = "hex")]
+    pub address: u64,
+    /// Version of the program's Go without the leading "go", `1.23.4`.
+    pub go: String,
+}
+
+/// Serializes an address.
+pub(crate) fn hex<S: Serializer>(address: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{address:#x}"))
+}
+
+/// `goroutine 18`, or that it is not known.
+pub(crate) fn goroutine(goid: Option<u64>) -> String {
+    goid.map_or_else(|| "goroutine unknown".to_owned(), |goid| format!("goroutine {goid}"))
+}
+
+/// `thread 4711`, or that it is not known.
+pub(crate) fn thread(tid: Option<u32>) -> String {
+    tid.map_or_else(|| "thread unknown".to_owned(), |tid| format!("thread {tid}"))
+}
+
+/// Nanoseconds in the unit that a person would use: `850 ns`, `8.2 ms`, `12.0 s`.
+pub(crate) fn duration(ns: u64) -> String {
+    let (unit, name) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => (1_000, "µs"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    format!("{}.{} {name}", ns / unit, ns % unit * 10 / unit)
+}
+
+/// Columns of text, each as wide as its widest cell and two spaces from the next. Colours belong
+/// to the caller: put them on the last cell, or they count as width.
+pub(crate) fn columns(indent: &str, rows: &[Vec<String>]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for row in rows {
+        let line =
+            row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect::<Vec<_>>().join("  ");
+        text.push_str(indent);
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
