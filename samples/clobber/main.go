@@ -16,14 +16,14 @@ func main() {
 
 func writerA() {
 	defer running.Done()
-	for i := 1; pause(3 * time.Millisecond); i++ {
+	for i := 1; pause(5 * time.Millisecond); i++ {
 		shared[i%entries] = i // writer A's write
 	}
 }
 
 func writerB() {
 	defer running.Done()
-	for i := 1; pause(3 * time.Millisecond); i++ {
+	for i := 1; pause(5 * time.Millisecond); i++ {
 		shared[i%entries] = -i // writer B's write
 	}
 }

@@ -26,7 +26,7 @@ func main() {
 
 func writerA() {
 	defer running.Done()
-	for i := 1; pause(3 * time.Millisecond); i++ {
+	for i := 1; pause(5 * time.Millisecond); i++ {
 		mutex.Lock()
 		shared[i%entries] = i // writer A's write
 		mutex.Unlock()
@@ -35,7 +35,7 @@ func writerA() {
 
 func writerB() {
 	defer running.Done()
-	for i := 1; pause(3 * time.Millisecond); i++ {
+	for i := 1; pause(5 * time.Millisecond); i++ {
 		mutex.Lock()
 		shared[i%entries] = -i // writer B's write
 		mutex.Unlock()
@@ -44,7 +44,7 @@ func writerB() {
 
 func reader() {
 	defer running.Done()
-	for i := 1; pause(3 * time.Millisecond); i++ {
+	for i := 1; pause(5 * time.Millisecond); i++ {
 		mutex.Lock()
 		seen += shared[i%entries] // the reader's read
 		mutex.Unlock()

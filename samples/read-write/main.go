@@ -19,14 +19,14 @@ func main() {
 
 func writer() {
 	defer running.Done()
-	for i := 1; pause(3 * time.Millisecond); i++ {
+	for i := 1; pause(5 * time.Millisecond); i++ {
 		shared[i%entries] = i // the writer's write
 	}
 }
 
 func reader() {
 	defer running.Done()
-	for i := 1; pause(3 * time.Millisecond); i++ {
+	for i := 1; pause(5 * time.Millisecond); i++ {
 		seen += shared[i%entries] // the reader's read
 	}
 }

@@ -26,7 +26,7 @@ pub(crate) fn toolchains(versions: &[impl AsRef<str>]) -> Result<Toolchains> {
     let installed = on_path()?;
     let mut found = Toolchains::new();
     for version in versions.iter().map(AsRef::as_ref) {
-        if !version.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())) {
+        if !is_exact(version) {
             bail!("{version:?} is no Go version: write it like 1.23.4");
         }
         found.insert(version.to_owned(), toolchain(version, &installed)?);
@@ -75,6 +75,12 @@ fn ways(version: &str, installed: &[Installed]) -> Vec<Way> {
     let through =
         installed.iter().filter(|one| release(&one.version) >= Some(SWITCHES)).map(|one| Way::Through(one.go.clone()));
     here.chain(through.take(1)).chain([Way::Wheel]).collect()
+}
+
+/// Whether a version is three numbers, as every release since 1.21 has them.
+fn is_exact(version: &str) -> bool {
+    let numbers: Vec<&str> = version.split('.').collect();
+    numbers.len() == 3 && numbers.iter().all(|number| number.parse::<u32>().is_ok())
 }
 
 /// "1.23.4" or "1.27rc1" to (1, 23) or (1, 27).
@@ -208,6 +214,18 @@ mod tests {
     fn a_go_before_1_21_fetches_nothing() {
         assert_eq!(ways("1.23.4", &installed(&["1.20.5"])), [Way::Wheel]);
         assert_eq!(ways("1.23.4", &[]), [Way::Wheel]);
+    }
+
+    #[test]
+    fn a_version_is_three_numbers() {
+        assert!(is_exact("1.23.4") && is_exact("1.21.0"));
+        assert!(
+            !is_exact("1.23")
+                && !is_exact("go1.23.4")
+                && !is_exact("1.27rc1")
+                && !is_exact("1.2.3.4")
+                && !is_exact("1..4")
+        );
     }
 
     #[test]

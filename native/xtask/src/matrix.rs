@@ -27,8 +27,11 @@ const RESCUE_SECONDS: u32 = 20;
 /// How long gdb may take to start and to end.
 const SLACK: Duration = Duration::from_secs(60);
 
-/// For how long a process must be seen working after gdb has let go of it.
-const AFTERWARDS: Duration = Duration::from_millis(500);
+/// How often a process must be seen to go on (its threads to go to sleep by themselves) after gdb has let go of it.
+const NAPS: u64 = 20;
+
+/// How long it may take for that: some hundred times as long as it does.
+const AFTERWARDS: Duration = Duration::from_secs(10);
 
 /// What to count.
 #[derive(clap::Args)]
@@ -164,11 +167,7 @@ impl Bench<'_> {
         self.count(RESCUE_RUNS, &format!("Go {version} rescue"), || {
             let (seen, ended) = self.watch("clobber", version, &command, RESCUE_SECONDS)?;
             let overlaps = seen.end.as_ref().map_or(0, |end| end.1);
-            let well = overlaps >= OVERLAPS && ended.sample.is_running()? && {
-                let before = ended.sample.naps()?;
-                std::thread::sleep(AFTERWARDS);
-                ended.sample.is_running()? && ended.sample.naps()? > before
-            };
+            let well = overlaps >= OVERLAPS && ended.sample.goes_on(NAPS, AFTERWARDS)?;
             Ok((well, seen, ended))
         })
     }

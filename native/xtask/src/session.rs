@@ -14,6 +14,9 @@ use crate::run::{Line, Tended};
 /// How long a sample may take to say that it is ready.
 const READY: Duration = Duration::from_secs(20);
 
+/// How often a wait looks.
+const GLANCE: Duration = Duration::from_millis(10);
+
 /// How the plugin's first line begins: from here on it sees every access.
 const WATCHING: &str = "Watching";
 
@@ -114,16 +117,28 @@ impl Sample {
         self.child.is_running()
     }
 
-    /// How often its threads have gone to sleep by themselves: it grows as long as its goroutines work.
-    pub(crate) fn naps(&self) -> Result<u64> {
-        let mut naps = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.pid())).context("the sample is gone")? {
-            // A thread that is gone by now took its naps with it.
-            let status = std::fs::read_to_string(task?.path().join("status")).unwrap_or_default();
-            let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-            naps += count.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0);
+    /// Whether its goroutines work by themselves: its threads go to sleep that many times within the limit.
+    pub(crate) fn goes_on(&self, naps: u64, limit: Duration) -> Result<bool> {
+        let end = Instant::now() + limit;
+        let enough = self.naps() + naps;
+        while self.is_running()? && Instant::now() < end {
+            if self.naps() >= enough {
+                return Ok(true);
+            }
+            std::thread::sleep(GLANCE);
         }
-        Ok(naps)
+        Ok(false)
+    }
+
+    /// How often its threads have gone to sleep by themselves.
+    fn naps(&self) -> u64 {
+        let Ok(tasks) = std::fs::read_dir(format!("/proc/{}/task", self.pid())) else { return 0 };
+        let naps = |task: std::fs::DirEntry| {
+            let status = std::fs::read_to_string(task.path().join("status")).ok()?;
+            status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?.trim().parse::<u64>().ok()
+        };
+        // A thread that ends meanwhile takes its naps with it: the others go on.
+        tasks.flatten().filter_map(naps).sum()
     }
 
     /// Asks it to end, and returns what it printed: what the map held, if it was well.
