@@ -1,0 +1,3 @@
+module redhanded.example/headers
+
+go 1.21
