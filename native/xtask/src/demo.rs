@@ -44,12 +44,14 @@ fn show(version: &str, gdb: &Path, native: &Path, built: &Built) -> Result<bool>
     };
     for left in (0..TRIES).rev() {
         println!("== Go {version}: two goroutines write one map, with no lock (samples/clobber)");
-        println!("$ {}", session.typed());
         let mut evidence = Evidence::default();
-        let ended = session.run(|line| {
-            println!("{line}");
-            evidence.add(line);
-        })?;
+        let ended = session.run(
+            |command| println!("$ {command}"),
+            |line| {
+                println!("{line}");
+                evidence.add(line);
+            },
+        )?;
         println!();
         let lacks = evidence.lacks(lines);
         if lacks.is_empty() {
@@ -84,7 +86,7 @@ impl Evidence {
             }
             return;
         };
-        if line.contains(" by goroutine ") {
+        if line.contains(" by goroutine ") && line.ends_with(':') {
             self.culprits.insert(goid);
             self.report.push(line.to_owned());
         } else if self.setter.is_some_and(|setter| setter != goid) {
@@ -122,4 +124,45 @@ impl Evidence {
 fn goroutine(line: &str) -> Option<u64> {
     let after = line.split_once("goroutine ")?.1;
     after.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHOWN: &str = "\
+Watching main.shared
+   0.001234s  thread 4711  goroutine 18  sets      writing 0→1  main.writerA  main.go:20
+   0.006012s  thread 4712  goroutine 19  checks    writing 1    main.writerB  main.go:27
+==================
+WARNING: DATA RACE
+writing 0→1 by goroutine 18, 4.7 ms ago; goroutine 19 found it set
+
+Write at 0x00c000010000 by goroutine 19:
+  main.writerB()
+      /src/samples/clobber/main.go:27 +0x5c
+
+Previous write at 0x00c000010000 by goroutine 18:
+  main.writerA()
+      /src/samples/clobber/main.go:20 +0x5c
+";
+
+    fn lacks(shown: &str, lines: [usize; 2]) -> usize {
+        let mut evidence = Evidence::default();
+        shown.lines().for_each(|line| evidence.add(line));
+        evidence.lacks(lines).len()
+    }
+
+    #[test]
+    fn a_full_report_lacks_nothing() {
+        assert_eq!(lacks(SHOWN, [20, 27]), 0);
+    }
+
+    #[test]
+    fn wrong_lines_one_goroutine_or_a_missing_step_are_noticed() {
+        assert_eq!(lacks(SHOWN, [20, 2]), 1);
+        assert_eq!(lacks(&SHOWN.replace("by goroutine 19:", "by goroutine 18:"), [20, 27]), 1);
+        assert_eq!(lacks(&SHOWN.replace("0→1", "1"), [20, 27]), 1);
+        assert_eq!(lacks("", [20, 27]), 4);
+    }
 }

@@ -177,15 +177,18 @@ impl Bench<'_> {
         let limit = Duration::from_secs(seconds.into()) + SLACK;
         let session =
             Session { gdb: self.gdb, native: self.native, program: self.built.get(sample, version)?, command, limit };
-        let ended = session.run(|line| match parse(line) {
-            Some(Said::Access {}) => seen.accesses += 1,
-            Some(Said::Race { culprits }) => {
-                seen.races += 1;
-                seen.both |= shows_both(&culprits, ["main.writerA", "main.writerB"]);
-            }
-            Some(Said::End { outcome, overlaps, rescued }) => seen.end = Some((outcome, overlaps, rescued)),
-            None => seen.other.push(line.to_owned()),
-        })?;
+        let ended = session.run(
+            |_| (),
+            |line| match parse(line) {
+                Some(Said::Access {}) => seen.accesses += 1,
+                Some(Said::Race { first, second }) => {
+                    seen.races += 1;
+                    seen.both |= shows_both(&first, &second, ["main.writerA", "main.writerB"]);
+                }
+                Some(Said::End { outcome, overlaps, rescued }) => seen.end = Some((outcome, overlaps, rescued)),
+                None => seen.other.push(line.to_owned()),
+            },
+        )?;
         Ok((seen, ended))
     }
 

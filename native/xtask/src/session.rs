@@ -1,5 +1,6 @@
 //! One gdb on one sample: the sample waits until gdb watches, then runs until gdb lets go.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -41,32 +42,30 @@ pub(crate) struct Ended {
 }
 
 impl Session<'_> {
-    /// Starts the sample and gdb, and hands over each line that gdb prints.
-    pub(crate) fn run(&self, mut each: impl FnMut(&str)) -> Result<Ended> {
+    /// Starts the sample and gdb; hands over the command line, then each line that gdb prints.
+    pub(crate) fn run(&self, started: impl FnOnce(&str), mut each: impl FnMut(&str)) -> Result<Ended> {
         let mut sample = Sample::start(self.program)?;
-        let mut gdb = Tended::spawn(
-            Command::new(self.gdb)
-                .current_dir(ground::root())
-                .env("REDHANDED_NATIVE", self.native)
-                .args(["-nx", "-q", "-batch", "-p", &sample.pid().to_string()])
-                .args(["-ex", "source gdb-plugin/redhanded.py", "-ex", self.command])
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped()),
-        )?;
+        let mut command = Command::new(self.gdb);
+        command
+            .current_dir(ground::root())
+            .env("REDHANDED_NATIVE", self.native)
+            // Without auto-load gdb doesn't lecture on Go's own script, which it declines to load anyway.
+            .args(["-nx", "-q", "-batch", "-iex", "set auto-load off", "-iex", "set print thread-events off"])
+            .args(["-p", &sample.pid().to_string(), "-ex", "source gdb-plugin/redhanded.py", "-ex", self.command]);
+        started(&typed(&command));
+        let mut gdb = Tended::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
         let lines = gdb.lines();
         let end = Instant::now() + self.limit;
         let mut waiting = true;
         loop {
             match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(Line::Out(line)) => {
+                Ok(Line::Out(line) | Line::Err(line)) => {
                     each(&line);
                     if waiting && line.starts_with(WATCHING) {
                         waiting = false;
                         sample.go()?;
                     }
                 }
-                Ok(Line::Err(line)) => each(&line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => return Ok(Ended { gdb: None, sample }),
             }
@@ -74,11 +73,15 @@ impl Session<'_> {
         let gdb = gdb.wait_for(end.saturating_duration_since(Instant::now()))?;
         Ok(Ended { gdb, sample })
     }
+}
 
-    /// The command line, as a user would type it.
-    pub(crate) fn typed(&self) -> String {
-        format!("gdb -p $(pidof clobber) -ex 'source gdb-plugin/redhanded.py' -ex '{}'", self.command)
-    }
+/// The command line, as a user would type it.
+fn typed(command: &Command) -> String {
+    let quoted = |word: &OsStr| match word.to_string_lossy() {
+        word if word.contains(' ') => format!("'{word}'"),
+        word => word.into_owned(),
+    };
+    std::iter::once(OsStr::new("gdb")).chain(command.get_args()).map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// A sample that waits, or runs.

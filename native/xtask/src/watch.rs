@@ -11,7 +11,7 @@ pub(crate) enum Said {
     Access {},
     /// An overlap, with both culprits.
     #[serde(rename = "redhanded.race/1")]
-    Race { culprits: Vec<Culprit> },
+    Race { first: Culprit, second: Culprit },
     /// How the watch ended.
     #[serde(rename = "redhanded.watch/1")]
     End { outcome: String, overlaps: u64, rescued: u64 },
@@ -20,14 +20,14 @@ pub(crate) enum Said {
 /// One of the two accesses of an overlap.
 #[derive(Debug, PartialEq, Deserialize)]
 pub(crate) struct Culprit {
-    pub(crate) goid: u64,
-    pub(crate) stack: Vec<Frame>,
+    goroutine: Option<u64>,
+    stack: Vec<Frame>,
 }
 
-/// A line of a stack.
+/// A frame of a stack.
 #[derive(Debug, PartialEq, Deserialize)]
-pub(crate) struct Frame {
-    pub(crate) function: String,
+struct Frame {
+    function: Option<String>,
 }
 
 /// The line, if it is one of ours: gdb has things to say, too.
@@ -36,20 +36,19 @@ pub(crate) fn parse(line: &str) -> Option<Said> {
 }
 
 /// Whether a report has two goroutines, one in each of the two functions.
-pub(crate) fn shows_both(culprits: &[Culprit], functions: [&str; 2]) -> bool {
-    let [one, other] = culprits else { return false };
-    let within = |culprit: &Culprit, function: &str| culprit.stack.iter().any(|frame| frame.function == function);
-    let [a, b] = functions;
-    one.goid != other.goid && ((within(one, a) && within(other, b)) || (within(one, b) && within(other, a)))
+pub(crate) fn shows_both(first: &Culprit, second: &Culprit, [a, b]: [&str; 2]) -> bool {
+    let within = |culprit: &Culprit, name| culprit.stack.iter().any(|frame| frame.function.as_deref() == Some(name));
+    let two = first.goroutine.is_some() && second.goroutine.is_some() && first.goroutine != second.goroutine;
+    two && ((within(first, a) && within(second, b)) || (within(first, b) && within(second, a)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const RACE: &str = r#"{"schema":"redhanded.race/1","map":1,"culprits":[
-        {"goid":18,"kind":"write","stack":[{"function":"runtime.mapassign_fast64","file":"f.go","line":1},{"function":"main.writerA","file":"main.go","line":20}]},
-        {"goid":19,"kind":"write","stack":[{"function":"main.writerB","file":"main.go","line":27}]}]}"#;
+    const RACE: &str = r#"{"schema":"redhanded.race/1","map":{"expression":"main.shared"},
+        "second":{"kind":"write","goroutine":18,"stack":[{"function":"runtime.mapassign_fast64","line":1},{"function":"main.writerA","line":20}]},
+        "first":{"kind":"write","goroutine":19,"stack":[{"function":null},{"function":"main.writerB","line":27}]}}"#;
 
     #[test]
     fn the_lines_of_a_watch_are_told_apart() {
@@ -64,12 +63,13 @@ mod tests {
 
     #[test]
     fn a_report_shows_both_only_with_two_goroutines_in_the_two_functions() {
-        let Some(Said::Race { mut culprits }) = parse(RACE) else { panic!("no race") };
-        assert!(shows_both(&culprits, ["main.writerA", "main.writerB"]));
-        assert!(shows_both(&culprits, ["main.writerB", "main.writerA"]));
-        assert!(!shows_both(&culprits, ["main.writerA", "main.reader"]));
-        culprits[1].goid = 18;
-        assert!(!shows_both(&culprits, ["main.writerA", "main.writerB"]));
-        assert!(!shows_both(&culprits[..1], ["main.writerA", "main.writerB"]));
+        let Some(Said::Race { first, mut second }) = parse(RACE) else { panic!("no race") };
+        assert!(shows_both(&first, &second, ["main.writerA", "main.writerB"]));
+        assert!(shows_both(&first, &second, ["main.writerB", "main.writerA"]));
+        assert!(!shows_both(&first, &second, ["main.writerA", "main.reader"]));
+        second.goroutine = first.goroutine;
+        assert!(!shows_both(&first, &second, ["main.writerA", "main.writerB"]));
+        second.goroutine = None;
+        assert!(!shows_both(&first, &second, ["main.writerA", "main.writerB"]));
     }
 }
