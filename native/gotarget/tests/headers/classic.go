@@ -14,22 +14,9 @@ const (
 	sameSizeGrow = 8
 )
 
-// hmap is the runtime's (src/runtime/map.go, since 1.24 map_noswiss.go).
-type hmap struct {
-	count      int
-	flags      uint8
-	B          uint8
-	noverflow  uint16
-	hash0      uint32
-	buckets    unsafe.Pointer
-	oldbuckets unsafe.Pointer
-	nevacuate  uintptr
-	extra      unsafe.Pointer
-}
-
 func fieldsOf(header unsafe.Pointer) map[string]uint64 {
 	h := (*hmap)(header)
-	return map[string]uint64{
+	fields := map[string]uint64{
 		"count":      uint64(h.count),
 		"flags":      uint64(h.flags),
 		"B":          uint64(h.B),
@@ -40,6 +27,8 @@ func fieldsOf(header unsafe.Pointer) map[string]uint64 {
 		"nevacuate":  uint64(h.nevacuate),
 		"extra":      uint64(uintptr(h.extra)),
 	}
+	h.addClearSeq(fields)
+	return fields
 }
 
 func growthOf(header unsafe.Pointer) growth {
