@@ -184,11 +184,11 @@ impl Program {
     /// instruction is done. Its function is decoded from the start, some µs for each kilobyte: keep the answer.
     ///
     /// # Errors
-    /// [`Error::NoFunction`]; [`Error::NoAccess`] if no instruction ends there, or it accesses no memory.
+    /// [`Error::NoSymbols`]; [`Error::NoFunction`]; [`Error::NoAccess`] if no instruction ends there, or it accesses no memory.
     pub fn access_ending_at(&self, after: LinkAddr) -> Result<MemoryAccess, Error> {
         let missing = || Error::NoAccess { addr: after.0 };
-        let function = LinkAddr(after.0.wrapping_sub(1));
-        let function = self.function_at(function).ok_or(Error::NoFunction { addr: after.0 })?;
+        let inside = LinkAddr(after.0.wrapping_sub(1));
+        let function = self.function_at(inside).ok_or_else(|| self.no_function(after))?;
         let code = self.code(function.entry, function.end.0 - function.entry.0).ok_or_else(missing)?;
         let code = Code { start: function.entry.0, bytes: code };
         code.instructions_from(code.start)

@@ -35,13 +35,23 @@ pub(crate) struct Elf {
     sections: BTreeMap<&'static str, OnceLock<Arc<[u8]>>>,
 }
 
+/// `e_entry` in the header of a 64-bit ELF file.
+const ENTRY: std::ops::Range<usize> = 24..32;
+
 impl Elf {
+    /// The address of the first instruction; 0 in a file too short to say, which `open` refuses.
+    pub(crate) fn entry(&self) -> u64 {
+        let bytes = self.map.get(ENTRY).and_then(|bytes| bytes.try_into().ok());
+        u64::from_le_bytes(bytes.unwrap_or_default())
+    }
+
     pub(crate) fn open(path: &Path) -> Result<Elf, Error> {
         let io = |source| Error::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
-        if !file.metadata().map_err(io)?.is_file() {
+        // Before opening: a named pipe would wait for its other end.
+        if !std::fs::metadata(path).map_err(io)?.is_file() {
             return Err(Error::NotElf { path: path.to_owned() });
         }
+        let file = File::open(path).map_err(io)?;
         // SAFETY: the map is read-only and private. Whoever truncates the file while it is mapped makes
         // reads of it fail with SIGBUS, as for every debugger that maps its program; Go's linker and
         // package managers replace a program by a new file instead.

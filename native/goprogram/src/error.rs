@@ -45,8 +45,11 @@ pub enum Error {
     NoSymbols,
     /// No package variable has this name.
     #[error(
-        "no variable {name}{}: give the package path and the name, as in main.cache (the linker drops what the program never uses)",
-        did_you_mean(near)
+        "no package variable {name}: {}",
+        remedy(
+            near,
+            "give the package's path and the name, as in main.cache (the linker drops variables that nothing uses)"
+        )
     )]
     UnknownVariable {
         /// The name that was looked up.
@@ -56,8 +59,11 @@ pub enum Error {
     },
     /// No type has this name.
     #[error(
-        "no type {name}{}: write it as Go does, with full package paths, as in map[string]*main.Server (the linker drops types that the program never uses)",
-        did_you_mean(near)
+        "no type {name}: {}",
+        remedy(
+            near,
+            "write it as Go does, with full package paths, as in map[string]*main.Server (the linker drops types that nothing uses)"
+        )
     )]
     UnknownType {
         /// The name that was looked up.
@@ -119,8 +125,9 @@ impl From<object::Error> for Error {
     }
 }
 
-fn did_you_mean(near: &[String]) -> String {
-    if near.is_empty() { String::new() } else { format!(", did you mean {}?", near.join(" or ")) }
+/// Names that look alike help more than advice.
+fn remedy(near: &[String], advice: &str) -> String {
+    if near.is_empty() { advice.to_owned() } else { format!("did you mean {}?", near.join(" or ")) }
 }
 
 #[cfg(test)]
@@ -133,8 +140,13 @@ mod tests {
             name: "main.shard".into(),
             near: vec!["main.shared".into(), "main.shards".into()],
         };
-        let text = error.to_string();
-        assert!(text.starts_with("no variable main.shard, did you mean main.shared or main.shards?"));
+        assert_eq!(error.to_string(), "no package variable main.shard: did you mean main.shared or main.shards?");
+    }
+
+    #[test]
+    fn without_neighbours_it_says_how_to_write_the_name() {
+        let text = Error::UnknownVariable { name: "x".into(), near: Vec::new() }.to_string();
+        assert!(text.starts_with("no package variable x: give the package's path"), "{text}");
         assert_eq!(text.lines().count(), 1);
     }
 }

@@ -83,6 +83,11 @@ impl Program {
         })
     }
 
+    /// Why there is no function at an address.
+    pub(crate) fn no_function(&self, addr: LinkAddr) -> Error {
+        if self.extents().is_empty() { Error::NoSymbols } else { Error::NoFunction { addr: addr.0 } }
+    }
+
     fn extents(&self) -> &[Extent] {
         self.extents_cell().get_or_init(|| self.read_extents().unwrap_or_default())
     }

@@ -2,7 +2,7 @@
 
 use gomap::{ClassicBits, ClassicLayout, Layout, SwissLayout, TableLayout};
 
-use crate::types::{Field, TypeKind};
+use crate::types::{Field, Type, TypeKind};
 use crate::{Error, Program, Variable};
 
 /// Where the fields of the runtime's own structures lie.
@@ -73,14 +73,13 @@ struct Structure {
 
 impl Structure {
     fn named(program: &Program, name: &str) -> Result<Structure, Error> {
-        let ty = program.ty(program.type_named(name)?)?;
-        Structure::of(ty.name, ty.size, ty.kind)
+        Structure::of(program.ty(program.type_named(name)?)?)
     }
 
-    fn of(name: String, size: u64, kind: TypeKind) -> Result<Structure, Error> {
-        match kind {
-            TypeKind::Struct { fields } => Ok(Structure { name, size, fields }),
-            _ => Err(Error::damaged(format_args!("{name} is not a structure"))),
+    fn of(ty: Type) -> Result<Structure, Error> {
+        match ty.kind {
+            TypeKind::Struct { fields } => Ok(Structure { name: ty.name, size: ty.size, fields }),
+            _ => Err(Error::damaged(format_args!("{} is not a structure", ty.name))),
         }
     }
 
@@ -98,8 +97,8 @@ impl Structure {
     /// The offset of a field of a field.
     fn inner(&self, program: &Program, outer: &str, inner: &str) -> Result<u64, Error> {
         let field = self.field(outer)?;
-        let ty = program.ty(field.ty)?;
-        Ok(field.offset + Structure::of(ty.name, ty.size, ty.kind)?.offset(inner)?)
+        let inner = Structure::of(program.ty(field.ty)?)?.offset(inner)?;
+        Ok(field.offset.saturating_add(inner))
     }
 }
 
@@ -113,10 +112,9 @@ impl Program {
             return Ok(layout);
         }
         // The types decide, not the version: GOEXPERIMENT=noswissmap brings hmap back in 1.24 and 1.25.
-        let layout = match Structure::named(self, "runtime.hmap") {
-            Ok(hmap) => Layout::Classic(self.classic_layout(&hmap)?),
-            Err(Error::UnknownType { .. }) => Layout::Swiss(self.swiss_layout()?),
-            Err(other) => return Err(other),
+        let layout = match self.find_type("runtime.hmap")? {
+            Some(hmap) => Layout::Classic(self.classic_layout(&Structure::of(self.ty(hmap)?)?)?),
+            None => Layout::Swiss(self.swiss_layout()?),
         };
         Ok(self.map_layout_cell().get_or_init(|| layout))
     }

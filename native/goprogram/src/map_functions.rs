@@ -116,6 +116,11 @@ impl Program {
         // maps are runtime.hmap, which evacuates.
         let classic = self.function("runtime.evacuate").is_some();
         let swiss = self.function("internal/runtime/maps.fatal").filter(|_| !classic);
-        swiss.or_else(|| self.function("runtime.fatal")).into_iter().collect()
+        // Go 1.18 has no fatal yet: it throws, as for any other defect it finds.
+        swiss
+            .or_else(|| self.function("runtime.fatal"))
+            .or_else(|| self.function("runtime.throw"))
+            .into_iter()
+            .collect()
     }
 }

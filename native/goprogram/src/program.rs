@@ -69,6 +69,11 @@ impl Program {
         })
     }
 
+    /// Where execution begins (`e_entry`): with the kernel's `AT_ENTRY` it tells how far the program was moved.
+    pub fn entry(&self) -> LinkAddr {
+        LinkAddr(self.elf.entry())
+    }
+
     /// The file, as it was given.
     pub fn path(&self) -> &Path {
         self.elf.path()

@@ -121,20 +121,10 @@ impl Program {
     /// # Errors
     /// [`Error::UnknownType`] with similar names; [`Error::NoDwarf`].
     pub fn type_named(&self, name: &str) -> Result<TypeRef, Error> {
-        let reader = self.dwarf()?;
-        let spelled = spelling(name);
-        for unit in reader.units().of_package(TYPES) {
-            let found = reader.find(unit, Kind::Type, &spelled)?;
-            // A structure and its typedef have one name; variables and fields refer to the typedef.
-            for &offset in &found {
-                if reader.die(offset)?.tag() == gimli::DW_TAG_typedef {
-                    return Ok(TypeRef(offset));
-                }
-            }
-            if let Some(&offset) = found.first() {
-                return Ok(TypeRef(offset));
-            }
+        if let Some(found) = self.find_type(&spelling(name))? {
+            return Ok(found);
         }
+        let reader = self.dwarf()?;
         let mut near = Near::new(name);
         for unit in reader.units().of_package(TYPES) {
             reader.each_name(unit, |kind, found, _| {
@@ -145,6 +135,24 @@ impl Program {
             })?;
         }
         Err(Error::UnknownType { name: name.to_owned(), near: near.names() })
+    }
+
+    /// The type whose name the DWARF spells so.
+    pub(crate) fn find_type(&self, spelled: &str) -> Result<Option<TypeRef>, Error> {
+        let reader = self.dwarf()?;
+        for unit in reader.units().of_package(TYPES) {
+            let found = reader.find(unit, Kind::Type, spelled)?;
+            // A structure and its typedef have one name; variables and fields refer to the typedef.
+            for &offset in &found {
+                if reader.die(offset)?.tag() == gimli::DW_TAG_typedef {
+                    return Ok(Some(TypeRef(offset)));
+                }
+            }
+            if let Some(&offset) = found.first() {
+                return Ok(Some(TypeRef(offset)));
+            }
+        }
+        Ok(None)
     }
 
     /// What a type is.

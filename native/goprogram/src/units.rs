@@ -186,13 +186,7 @@ impl<'a> Reader<'a> {
 
     /// Entries of `kind` in `unit` whose name is `name`.
     pub(crate) fn find(&self, unit: &'a Unit, kind: Kind, name: &str) -> Result<Vec<Offset>, Error> {
-        let index = match unit.index.get() {
-            Some(index) => index,
-            None => {
-                let built = self.index(unit)?;
-                unit.index.get_or_init(|| built)
-            }
-        };
+        let index = self.index(unit)?;
         let wanted = (kind, names::hash(name.as_bytes()));
         let first = index.partition_point(|&(kind, hash, _)| (kind, hash) < wanted);
         let mut found = Vec::new();
@@ -201,20 +195,32 @@ impl<'a> Reader<'a> {
                 break;
             }
             let die = self.die(offset)?;
-            if self::name(&die).is_some_and(|found| *names::unescape(found) == *name.as_bytes()) {
+            if self::name(&die).is_some_and(|found| names::unescape(found) == names::unescape(name.as_bytes())) {
                 found.push(offset);
             }
         }
         Ok(found)
     }
 
-    fn index(&self, unit: &'a Unit) -> Result<Vec<(Kind, u64, Offset)>, Error> {
+    /// All entries of `kind` in `unit`, in no order.
+    pub(crate) fn of_kind(&self, unit: &'a Unit, kind: Kind) -> Result<impl Iterator<Item = Offset>, Error> {
+        let index = self.index(unit)?;
+        let first = index.partition_point(|&(other, ..)| other < kind);
+        let same = index.iter().skip(first).take_while(move |&&(other, ..)| other == kind);
+        Ok(same.map(|&(.., offset)| offset))
+    }
+
+    /// What `unit` declares, sorted.
+    fn index(&self, unit: &'a Unit) -> Result<&'a [(Kind, u64, Offset)], Error> {
+        if let Some(index) = unit.index.get() {
+            return Ok(index);
+        }
         let mut index = Vec::new();
         self.each_name(unit, |kind, name, offset| {
             index.push((kind, names::hash(name), offset));
         })?;
         index.sort_unstable();
-        Ok(index)
+        Ok(unit.index.get_or_init(|| index))
     }
 
     /// Calls `visit` for each constant, type and variable that `unit` declares, with its name and offset.

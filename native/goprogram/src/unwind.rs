@@ -29,7 +29,7 @@ impl Program {
     /// Go never ends a function with a call.
     ///
     /// # Errors
-    /// [`Error::NoUnwindRule`] if the program has no rule for this address, or one that is not Go's, as in C code.
+    /// [`Error::NoDwarf`]; [`Error::NoUnwindRule`] if the program has no rule for this address, or one that is not Go's, as in C code.
     pub fn caller_frame(&self, pc: LinkAddr) -> Result<CfaRule, Error> {
         let missing = Error::NoUnwindRule { addr: pc.0 };
         let described = self.described()?;
@@ -53,6 +53,9 @@ impl Program {
 
     fn frames(&self) -> Result<DebugFrame<Slice<'_>>, Error> {
         let bytes = self.elf().section(".debug_frame")?;
+        if bytes.is_empty() {
+            return Err(Error::NoDwarf);
+        }
         let mut frames = DebugFrame::new(bytes, LittleEndian);
         frames.set_address_size(8);
         Ok(frames)

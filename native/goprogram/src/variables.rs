@@ -95,16 +95,12 @@ impl Program {
         let prefix = format!("runtime.{prefix}");
         let mut found = Vec::new();
         for unit in reader.units().of_package(TYPES) {
-            let mut matching = Vec::new();
-            reader.each_name(unit, |kind, name, offset| {
-                if let (Kind::Constant, Some(rest)) = (kind, name.strip_prefix(prefix.as_bytes())) {
-                    matching.push((String::from_utf8_lossy(rest).into_owned(), offset));
-                }
-            })?;
-            for (rest, offset) in matching {
-                let value = reader.die(offset)?.attr_value(gimli::DW_AT_const_value);
-                if let Some(value) = value.and_then(|value| value.sdata_value()) {
-                    found.push((rest, value));
+            for offset in reader.of_kind(unit, Kind::Constant)? {
+                let die = reader.die(offset)?;
+                let rest = units::name(&die).and_then(|name| name.strip_prefix(prefix.as_bytes()));
+                let value = die.attr_value(gimli::DW_AT_const_value);
+                if let (Some(rest), Some(value)) = (rest, value.and_then(|value| value.sdata_value())) {
+                    found.push((String::from_utf8_lossy(rest).into_owned(), value));
                 }
             }
         }

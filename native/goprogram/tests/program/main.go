@@ -83,7 +83,9 @@ func main() {
 	write(shared, Answer)
 	delete(shared, 2)
 	words["a"] = "b"
-	delete(words, "b")
+	for k := range words { // becomes mapclear
+		delete(words, k)
+	}
 	cache["x"]++
 	m32 := map[uint32]bool{}
 	m32[uint32(len(os.Args))] = true
