@@ -100,7 +100,7 @@ impl ClassicHeader {
         }
     }
 
-    /// A map grows before it holds more than 6.5 entries a bucket. While it grows at the same size
+    /// A map grows before it holds more than 6.5 entries a bucket (6 in Go 1.21). While it grows at the same size
     /// it may take one more entry for each old bucket, and maps.Clone may copy it then (Go's issue
     /// 69110): 7.5. Eight is never reached but by a single bucket.
     fn judge_count(&self, judge: &mut Judge<'_>) {
