@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::progress::Growth;
 use crate::{ground, run, system, wheel};
 
 /// Every version that is tested: both kinds of maps, and each release since the last one that was different.
@@ -146,11 +147,15 @@ fn fetch(go: &Path, version: &str) -> Result<PathBuf> {
     if let Ok(go) = ask(settings(go)?.env("GOPROXY", "off")) {
         return Ok(go);
     }
-    // Go's own way to see whether one was fetched before is to look in GOPATH: in ours this is instant, too.
     let paths = ground::cache()?.join("gopath");
-    if !paths.join(format!("pkg/mod/golang.org/toolchain@v0.0.1-go{version}.linux-amd64")).is_dir() {
+    let modules = paths.join("pkg/mod");
+    // Ours may have it already: then this is instant.
+    let _shown = if modules.join(format!("golang.org/toolchain@v0.0.1-go{version}.linux-amd64")).is_dir() {
+        None
+    } else {
         eprintln!("downloading Go {version} through {} (GOTOOLCHAIN), some 70 MB", go.display());
-    }
+        Some(Growth::of(modules.join("cache/download/golang.org/toolchain")))
+    };
     ask(settings(go)?.env("GOPATH", paths).env_remove("GOMODCACHE"))
 }
 

@@ -9,6 +9,7 @@ mod go;
 mod ground;
 mod guard;
 mod matrix;
+mod progress;
 mod python;
 mod run;
 mod samples;
