@@ -126,6 +126,7 @@ impl Program {
                 extent.end = next;
             }
         }
+        extents.retain(|extent| extent.entry < extent.end);
         Ok(extents)
     }
 }

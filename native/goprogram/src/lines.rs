@@ -31,6 +31,9 @@ impl Program {
     /// [`Error::NoDwarf`]; [`Error::NoFunction`] if the address is outside the program's code.
     pub fn lines_at(&self, addr: LinkAddr) -> Result<Vec<Line>, Error> {
         let finder = self.line_finder()?;
+        if self.code(addr, 1).is_none() {
+            return Err(Error::NoFunction { addr: addr.0 });
+        }
         let finder = finder.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut frames = finder.find_frames(addr.0).skip_all_loads()?;
         let mut lines: Vec<Line> = Vec::new();

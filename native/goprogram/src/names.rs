@@ -1,7 +1,6 @@
 //! Names as people write them: the linker's escapes undone, and names that look alike.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Undoes the escapes that Go's linker puts into package paths, as in `example.com/y%2ev2.Var`
@@ -94,7 +93,7 @@ impl<'a> Near<'a> {
 
     /// Compares `part` with the wanted name, and remembers `name` if they are alike.
     pub(crate) fn offer(&mut self, part: &str, name: &str) {
-        let limit = (self.wanted.len() / 3).clamp(1, 4);
+        let limit = ((self.wanted.len() + 1) / 3).clamp(1, 4);
         if let Some(edits) = distance(self.wanted, part, limit) {
             self.found.push((edits, name.to_owned()));
         }
@@ -102,7 +101,7 @@ impl<'a> Near<'a> {
 
     /// The nearest names, at most three.
     pub(crate) fn names(mut self) -> Vec<String> {
-        self.found.sort_by(|a, b| (a.0, Reverse(&a.1)).cmp(&(b.0, Reverse(&b.1))));
+        self.found.sort();
         self.found.dedup();
         self.found.truncate(3);
         self.found.into_iter().map(|(_, name)| name).collect()

@@ -14,7 +14,10 @@ import (
 	y "example.com/a.b/y.v2"
 )
 
-const Answer = 42
+const (
+	Answer   = 42
+	Negative = -7
+)
 
 type Cache map[string]int
 
@@ -80,7 +83,7 @@ func deep(n int) int {
 }
 
 func main() {
-	write(shared, Answer)
+	write(shared, Answer+Negative)
 	delete(shared, 2)
 	words["a"] = "b"
 	for k := range words { // becomes mapclear
