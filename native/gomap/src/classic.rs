@@ -28,6 +28,8 @@ pub struct ClassicHeader {
     /// `nevacuate`: all old buckets before this one are evacuated. A finished growth leaves it at
     /// the number of old buckets there were.
     pub nevacuate: u64,
+    /// `clearSeq`: how often the map was cleared, which Go counts since 1.24.
+    pub clear_seq: Option<u64>,
     /// `extra`: address of a `mapextra`, or nil.
     pub extra: u64,
     /// What the bits of `flags` mean in this program.
@@ -54,6 +56,7 @@ impl ClassicHeader {
             buckets: u64_at(bytes, layout.buckets, "buckets")?,
             oldbuckets: u64_at(bytes, layout.oldbuckets, "oldbuckets")?,
             nevacuate: u64_at(bytes, layout.nevacuate, "nevacuate")?,
+            clear_seq: layout.clear_seq.map(|offset| u64_at(bytes, offset, "clearSeq")).transpose()?,
             extra: u64_at(bytes, layout.extra, "extra")?,
             bits: layout.bits,
         })

@@ -31,6 +31,8 @@ pub struct ClassicLayout {
     pub oldbuckets: u64,
     /// Offset of `nevacuate` (uintptr).
     pub nevacuate: u64,
+    /// Offset of `clearSeq` (uint64), which Go has since 1.24.
+    pub clear_seq: Option<u64>,
     /// Offset of `extra` (pointer).
     pub extra: u64,
     /// The bits of `flags`.

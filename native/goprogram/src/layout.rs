@@ -133,6 +133,7 @@ impl Program {
             buckets: hmap.offset("buckets")?,
             oldbuckets: hmap.offset("oldbuckets")?,
             nevacuate: hmap.offset("nevacuate")?,
+            clear_seq: hmap.offset("clearSeq").ok(),
             extra: hmap.offset("extra")?,
             bits: ClassicBits {
                 iterator: bit("runtime.iterator", ClassicBits::GO.iterator),

@@ -1,1 +1,22 @@
-//! A Go process: its memory, threads, goroutines and stacks.
+//! A Go process, live or dead: its memory, its maps, threads, goroutines and stacks.
+//!
+//! Nothing here stops, changes or calls into the process. [`Target`] puts together what is known of it;
+//! [`expression`] finds a map, [`map`] reads its header, [`goroutine`] and [`stack`] say who is where, and
+//! [`catch`] turns a stop at the flag byte into an access for crate `race` to judge.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+pub mod catch;
+mod error;
+pub mod expression;
+pub mod goroutine;
+mod live;
+pub mod map;
+mod memory;
+pub mod stack;
+mod target;
+pub mod threads;
+
+pub use error::Error;
+pub use live::LiveMemory;
+pub use memory::{LoadBias, Memory, RuntimeAddr, Unreadable, read_bytes, read_uint};
+pub use target::Target;

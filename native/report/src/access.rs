@@ -139,3 +139,24 @@ impl Report for AccessLine {
         format!("{}\n", line.trim_end())
     }
 }
+
+/// A touch of the flag byte that no map function made: the map's memory may have been freed and used
+/// again, or another program writes into this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForeignLine {
+    /// The kernel's number of the thread.
+    pub thread: u32,
+    /// Where it was.
+    pub at: Frame,
+}
+
+impl Report for ForeignLine {
+    const SCHEMA: &'static str = "redhanded.foreign/1";
+
+    fn text(&self, palette: &Palette) -> String {
+        let ForeignLine { thread: tid, at } = self;
+        let place = at.short();
+        let text = format!("{}: {place} touched the flag byte, and is no map function", thread(Some(*tid)));
+        format!("{}\n", paint(palette.faint, &text))
+    }
+}

@@ -214,6 +214,15 @@ fn signed_row(field: &'static str, value: i64, meaning: impl Into<String>) -> Fi
     FieldRow { field, value: format!("{sign}{:#x}", value.unsigned_abs()), meaning: meaning.into() }
 }
 
+fn clear_row(clears: u64) -> FieldRow {
+    let times = match clears {
+        0 => "never cleared".to_owned(),
+        1 => "cleared once".to_owned(),
+        _ => format!("cleared {clears} times"),
+    };
+    row("clearSeq", clears, times)
+}
+
 fn entries(count: u64) -> String {
     match count {
         1 => "1 entry".to_owned(),
@@ -249,7 +258,7 @@ fn classic_fields(classic: &ClassicHeader, header: &Header, flag_names: &str) ->
         left => format!("not growing: {left} left over from the last growth"),
     };
     let extra = if classic.extra == 0 { "nil" } else { "mapextra: lists of overflow buckets" };
-    vec![
+    let mut rows = vec![
         signed_row("count", classic.count, count),
         row("flags", classic.flags.into(), flags_meaning(classic.flags, flag_names)),
         row("B", classic.b.into(), format!("2^{} buckets", classic.b)),
@@ -258,8 +267,10 @@ fn classic_fields(classic: &ClassicHeader, header: &Header, flag_names: &str) ->
         row("buckets", classic.buckets, buckets),
         row("oldbuckets", classic.oldbuckets, oldbuckets),
         row("nevacuate", classic.nevacuate, nevacuate),
-        row("extra", classic.extra, extra),
-    ]
+    ];
+    rows.extend(classic.clear_seq.map(clear_row));
+    rows.push(row("extra", classic.extra, extra));
+    rows
 }
 
 fn swiss_fields(swiss: &SwissHeader, header: &Header, flag_names: &str) -> Vec<FieldRow> {
@@ -291,7 +302,6 @@ fn swiss_fields(swiss: &SwissHeader, header: &Header, flag_names: &str) -> Vec<F
         let meaning = if possible == 0 { "no tombstones" } else { "a table may have tombstones" };
         rows.push(row("tombstonePossible", possible.into(), meaning));
     }
-    let times = if swiss.clear_seq == 1 { "once".to_owned() } else { format!("{} times", swiss.clear_seq) };
-    rows.push(row("clearSeq", swiss.clear_seq, format!("cleared {times}")));
+    rows.push(clear_row(swiss.clear_seq));
     rows
 }

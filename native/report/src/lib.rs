@@ -7,21 +7,24 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod access;
+pub mod facts;
 mod frame;
 mod goroutines;
 mod header;
 mod palette;
 mod race;
 mod threads;
+mod watch;
 mod words;
 
-pub use access::{AccessLine, FlagByte, Step};
+pub use access::{AccessLine, FlagByte, ForeignLine, Step};
 pub use frame::Frame;
 pub use goroutines::{GoroutineLine, GoroutineList};
 pub use header::{FieldRow, FindingLine, GrowthState, HeaderReport, ShapeState, TableCount};
 pub use palette::Palette;
 pub use race::{AccessKind, Culprit, RaceReport};
 pub use threads::{Doing, Runs, ThreadLine, ThreadTable};
+pub use watch::{Outcome, WatchSummary};
 pub use words::Subject;
 
 use serde::Serialize;

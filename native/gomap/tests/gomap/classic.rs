@@ -44,6 +44,7 @@ prop_compose! {
                 _ => oldbuckets,
             },
             nevacuate: old * part / 1000,
+            clear_seq: None,
             extra,
             bits: ClassicBits::GO,
         }
@@ -108,6 +109,7 @@ fn a_map_that_was_never_written_is_healthy() {
         buckets: 0,
         oldbuckets: 0,
         nevacuate: 0,
+        clear_seq: None,
         extra: 0,
         bits: ClassicBits::GO,
     };
@@ -125,6 +127,7 @@ fn a_finding_reads_as_one_line() {
         buckets: 0x18,
         oldbuckets: 0,
         nevacuate: 0,
+        clear_seq: None,
         extra: HEAP + 4,
         bits: ClassicBits::GO,
     };

@@ -15,6 +15,7 @@ pub(crate) const CLASSIC: ClassicLayout = ClassicLayout {
     buckets: 16,
     oldbuckets: 24,
     nevacuate: 32,
+    clear_seq: None,
     extra: 40,
     bits: ClassicBits::GO,
 };

@@ -1,7 +1,7 @@
 //! Decoding takes any bytes, and says in words what the flag byte, the growth and the shape are.
 
 use crate::common::{CLASSIC, HEAP, SWISS, classic_bytes};
-use gomap::{ClassicBits, ClassicHeader, Error, Growth, Header, Layout, Shape, Tables};
+use gomap::{ClassicBits, ClassicHeader, ClassicLayout, Error, Growth, Header, Layout, Shape, Tables};
 use proptest::prelude::*;
 
 const LAYOUTS: [Layout; 2] = [Layout::Classic(CLASSIC), Layout::Swiss(SWISS)];
@@ -35,6 +35,7 @@ fn a_growing_classic_map_says_how_far_it_has_got() {
         buckets: HEAP,
         oldbuckets: HEAP + 0x8000,
         nevacuate: 37,
+        clear_seq: None,
         extra: 0,
         bits: ClassicBits::GO,
     };
@@ -50,6 +51,17 @@ fn a_growing_classic_map_says_how_far_it_has_got() {
     let same_size = decode(&header);
     assert_eq!(same_size.growth(), Growth::SameSize { evacuated: 37, old_buckets: 128 });
     assert!(!same_size.is_writing());
+}
+
+#[test]
+fn a_classic_map_counts_clears_since_go_1_24() {
+    // src/runtime/map_noswiss.go has clearSeq between nevacuate and extra.
+    let layout = ClassicLayout { size: 56, clear_seq: Some(40), extra: 48, ..CLASSIC };
+    let mut bytes = [0; 56];
+    bytes[40] = 3;
+    bytes[48] = 8;
+    let Header::Classic(header) = Header::decode(&Layout::Classic(layout), &bytes).unwrap() else { unreachable!() };
+    assert_eq!((header.clear_seq, header.extra), (Some(3), 8));
 }
 
 #[test]

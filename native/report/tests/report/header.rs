@@ -13,6 +13,7 @@ const CLASSIC: Layout = Layout::Classic(ClassicLayout {
     buckets: 16,
     oldbuckets: 24,
     nevacuate: 32,
+    clear_seq: None,
     extra: 40,
     bits: ClassicBits::GO,
 });

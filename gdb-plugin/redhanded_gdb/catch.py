@@ -1,0 +1,223 @@
+"""The watch itself: the traps in gdb, the holds, and what happens at each stop.
+
+In gdb the other threads run on while a breakpoint's `stop` method is at work, also in all-stop mode on
+Linux. So to hold a thread is to stay in `stop`; whoever walks in meanwhile is stopped by the kernel, waits
+for gdb, and is seen in /proc.
+"""
+
+import argparse
+import threading
+import time
+from typing import Any, Optional
+
+import gdb
+
+from . import inferior, procfs, race, traps
+from .output import Lines
+
+#: How often a hold looks whether somebody has walked in, in seconds.
+POLL = 0.0003
+
+#: At most this part of the time is spent in holds.
+HOLD_SHARE = 0.5
+
+#: How long to look for a moment in which nobody is inside before letting go, in seconds.
+QUIET = 2.0
+
+
+class Catch:
+    """One run of `gomap watch`."""
+
+    def __init__(self, watch: Any, options: argparse.Namespace) -> None:
+        self.watch, self.options = watch, options
+        self.pid = gdb.selected_inferior().pid
+        self.fatal = frozenset(watch.fatal)
+        self.lines = Lines(options.json)
+        self.outcome: Optional[str] = None
+        self.overlap: Any = None
+        self.failure: Optional[BaseException] = None
+        self.accesses = self.overlaps = self.rescued = 0
+        self.notes: list[str] = []
+        #: The goroutines that are kept at their check.
+        self.kept: set[int] = set()
+        #: Where each thread was when its last trap was looked at, so that no trap counts twice.
+        self.looked_at: dict[int, int] = {}
+        #: Threads whose trap was looked at in a full stop, before gdb gets round to reporting it.
+        self.ahead: set[int] = set()
+        self.began = time.monotonic_ns()
+        self.held_ns = 0
+        self.running = self.suspecting = self.leaving = False
+
+    def run(self) -> None:
+        """Arms, lets the process run until something is caught, disarms, and reports."""
+        if self.options.hold and not procfs.is_here(self.pid):
+            raise gdb.GdbError("--hold needs a process on this machine: here it is remote")
+        with traps.armed(self):
+            self.lines.note(self._announcement())
+            self.began = time.monotonic_ns()
+            timer = self._start_timer()
+            try:
+                while self.outcome is None:
+                    self._continue()
+                if self.options.rescue and self.outcome not in ("exited", "overlap"):
+                    self._leave_quietly()
+            finally:
+                timer.cancel()
+                self.lines.close()
+        if self.failure is not None:
+            raise self.failure
+        self._report()
+
+    def _announcement(self) -> str:
+        held = ""
+        if self.options.hold:
+            held = f", holding each thread up to {self.options.hold:g} ms, at most half of the time"
+        return f"Watching {self.watch.map}{held}. Ctrl-C ends it; killing gdb would kill the process."
+
+    # What the traps report, while the process runs.
+
+    def on_flag(self) -> bool:
+        """A thread touched the flag byte. Returns whether the process shall stop."""
+        tid = inferior.current_tid()
+        if tid in self.ahead:
+            self.ahead.discard(tid)
+            return False
+        registers = inferior.registers()
+        at = self.now()
+        stop = self.watch.stop(at, tid, registers)
+        self.looked_at[tid] = registers("rip")
+        if self.options.rescue and self._keep(stop, registers):
+            return False
+        self._show(stop)
+        if self._is_over():
+            return True
+        if not self.options.rescue:
+            if stop.proven is not None:
+                self.overlap = stop.proven
+                self.suspecting = True
+                return True
+            if stop.is_suspect:
+                self.suspecting = True
+                return True
+        if stop.is_inside and self._may_hold() and self._hold(tid) and not self.options.rescue:
+            self.suspecting = True
+            return True
+        self.watch.resumed(stop, self.now())
+        return self.leaving and stop.is_clear
+
+    def on_fatal(self) -> bool:
+        """A thread is about to end the process. Returns whether the process shall stop."""
+        tid = inferior.current_tid()
+        if tid in self.ahead:
+            self.ahead.discard(tid)
+            return False
+        registers = inferior.registers()
+        dying = self.watch.dying(self.now(), tid, registers)
+        if dying is None:
+            return False
+        if self.options.rescue and self._rescue(dying, registers):
+            return False
+        self.lines.show(self.watch.dying_line(dying))
+        self.accesses += 1
+        self.overlap = self.overlap or dying.overlap
+        self.suspecting = True
+        return True
+
+    def now(self) -> int:
+        """Nanoseconds since the watch began."""
+        return time.monotonic_ns() - self.began
+
+    def _show(self, stop: Any) -> None:
+        # The load is half of a change; the store, its other half, shows both.
+        if not stop.is_load or stop.proven is not None:
+            self.accesses += 1
+            self.lines.show(self.watch.line(stop))
+
+    def _is_over(self) -> bool:
+        if self.leaving:
+            return False
+        if self.options.count is not None and self.accesses >= self.options.count:
+            self.outcome = "count"
+        elif self.options.seconds is not None and self.now() >= self.options.seconds * 1e9:
+            self.outcome = "time"
+        return self.outcome is not None
+
+    # Holding.
+
+    def _may_hold(self) -> bool:
+        return bool(self.options.hold) and not self.leaving and self.held_ns <= self.now() * HOLD_SHARE
+
+    def _hold(self, tid: int) -> bool:
+        """Keeps the thread where it is for a while; returns early, and true, if another walks in."""
+        begin = time.monotonic_ns()
+        try:
+            while time.monotonic_ns() - begin < self.options.hold * 1e6:
+                if self._somebody_walked_in(tid):
+                    return True
+                time.sleep(POLL)
+            return False
+        finally:
+            self.held_ns += time.monotonic_ns() - begin
+
+    def _somebody_walked_in(self, tid: int) -> bool:
+        return any(
+            # A breakpoint in code is reported one byte on.
+            pc in self.fatal or pc - 1 in self.fatal or self.watch.may_touch(pc)
+            for other, pc in procfs.stopped_at(self.pid, but=tid)
+            if other not in self.ahead
+        )
+
+    # Rescuing.
+
+    def _keep(self, stop: Any, registers: inferior.Registers) -> bool:
+        """Keeps a writer at its check as long as another one is inside."""
+        again = self.watch.keep_at_check(stop, registers)
+        goroutine = stop.goroutine
+        if again is None:
+            if goroutine in self.kept and not stop.is_load:
+                self.kept.discard(goroutine)
+                self.rescued += 1
+            return False
+        if goroutine not in self.kept:
+            self.kept.add(goroutine)
+            self.accesses += 1
+            self.lines.show(self.watch.kept(stop))
+        if stop.proven is not None and goroutine not in self.counted:
+            self._count(stop.proven)
+        _jump(*again)
+        return True
+
+    def _rescue(self, dying: Any, registers: inferior.Registers) -> bool:
+        try:
+            kind, pc, sp, flag = self.watch.rescue(dying, registers)
+        except Exception as error:
+            self.notes.append(str(error))
+            return False
+        if flag is not None:
+            inferior.write_byte(self.watch.flag, flag)
+        if kind == "return":
+            self.rescued += 1
+        _jump(pc, sp)
+        return True
+
+    def _count(self, overlap: Any) -> None:
+        self.overlaps += 1
+        report = self.watch.report(overlap, [])
+        race.remember(report)
+        if self.overlaps == 1 or self.options.json:
+            self.lines.show(report)
+
+    def _leave_quietly(self) -> None:
+        """Lets go in a moment when nobody is inside and nobody has seen the byte set: else the goroutine
+        that has would die of it as soon as nobody keeps it."""
+        self.leaving, outcome = True, self.outcome
+        deadline = time.monotonic() + QUIET
+        while time.monotonic() < deadline and gdb.selected_inferior().pid:
+            self._look_ahead()
+            if self.watch.is_quiet():
+                break
+            self.outcome = None
+            self._continue()
+        else:
+            self.notes.append("No quiet moment was found to let go in: the process may die of its race now.")
+        self.outcome = outcome

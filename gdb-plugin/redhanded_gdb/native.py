@@ -1,0 +1,51 @@
+"""The Rust core, loaded straight from the build folder."""
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import gdb
+
+#: The version this plugin was written against: the core's must be the same.
+VERSION = "0.1.0"
+
+NAME = "redhanded_native"
+ROOT = Path(__file__).resolve().parents[2]
+REBUILD = f"run `cargo xtask build` in {ROOT}"
+
+
+def library() -> Path:
+    """Where the core is: $REDHANDED_NATIVE, or the build folder of this checkout."""
+    named = os.environ.get("REDHANDED_NATIVE")
+    if named:
+        return Path(named)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return target / "release" / f"lib{NAME}.so"
+
+
+def core() -> ModuleType:
+    """The core, loaded at most once into this gdb."""
+    module = sys.modules.get(NAME) or _load(library())
+    if module.__version__ != VERSION:
+        raise gdb.GdbError(
+            f"Redhanded's core is version {module.__version__}, its plugin {VERSION}: "
+            f"{REBUILD} and start gdb again"
+        )
+    return module
+
+
+def _load(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise gdb.GdbError(f"Redhanded's core is not built ({path} is missing): {REBUILD}")
+    loader = importlib.machinery.ExtensionFileLoader(NAME, str(path))
+    spec = importlib.util.spec_from_file_location(NAME, path, loader=loader)
+    try:
+        module = importlib.util.module_from_spec(spec)
+        loader.exec_module(module)
+    except ImportError as error:
+        raise gdb.GdbError(f"Redhanded's core cannot be loaded: {error}; {REBUILD}") from None
+    sys.modules[NAME] = module
+    return module

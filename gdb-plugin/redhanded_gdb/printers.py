@@ -1,0 +1,73 @@
+"""A pretty-printer for map headers that wins over the one Go ships."""
+
+import gdb
+import gdb.printing
+
+from . import inferior, native
+
+NAME = "redhanded"
+
+#: What DWARF calls the struct that a map points to: `hash<int,string>` up to Go 1.23, `map<int,string>`
+#: since; and the runtime's own names for it.
+HEADERS = ("hash<", "map<", "runtime.hmap", "internal/runtime/maps.Map")
+
+
+class MapHeader:
+    """Shows a map, or its header, by what the header says."""
+
+    def __init__(self, value: gdb.Value, address: int) -> None:
+        self._value, self._address = value, address
+
+    def to_string(self) -> str:
+        """One line: how many entries, flags, shape, damage."""
+        if self._address == 0:
+            return "nil"
+        try:
+            return inferior.session().summary(self._address)
+        except (native.core().Error, gdb.GdbError) as error:
+            return f"<{error}>"
+
+
+class MapPrinters(gdb.printing.PrettyPrinter):
+    """Finds map headers by their DWARF types."""
+
+    def __init__(self) -> None:
+        super().__init__(NAME)
+
+    def __call__(self, value: gdb.Value) -> MapHeader | None:
+        """The printer of a value, if it is a map or a map header."""
+        kind = value.type.strip_typedefs()
+        if kind.code == gdb.TYPE_CODE_PTR and _is_header(kind.target()):
+            # A Go map is a typedef of a pointer to its header. A plain pointer prints as a pointer.
+            if value.type.code != gdb.TYPE_CODE_TYPEDEF:
+                return None
+            return MapHeader(value, int(value))
+        if _is_header(kind) and value.address is not None:
+            return MapHeader(value, int(value.address))
+        return None
+
+
+def _is_header(kind: gdb.Type) -> bool:
+    kind = kind.strip_typedefs()
+    return kind.code == gdb.TYPE_CODE_STRUCT and (kind.name or "").removeprefix("struct ").startswith(HEADERS)
+
+
+def register_everywhere() -> None:
+    """Registers for the programs that are loaded and those to come."""
+    for objfile in gdb.objfiles():
+        register(objfile)
+    gdb.events.new_objfile.connect(_on_new_objfile)
+
+
+def _on_new_objfile(event: "gdb.NewObjFileEvent") -> None:
+    register(event.new_objfile)
+
+
+def register(objfile: gdb.Objfile) -> None:
+    """Registers in front of Go's own printers, which do not know Swiss maps; once, however often."""
+    # runtime-gdb.py is loaded after this event and puts its printers behind ours: it appends.
+    objfile.pretty_printers[:] = [
+        printer for printer in objfile.pretty_printers if getattr(printer, "name", None) != NAME
+    ]
+    if objfile.lookup_global_symbol("runtime.mapassign") or objfile.lookup_static_symbol("runtime.mapassign"):
+        objfile.pretty_printers.insert(0, MapPrinters())

@@ -1,0 +1,39 @@
+"""What the kernel tells of the traced threads while gdb itself is busy in a stop."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+#: The state letter of a thread that a tracer has stopped.
+STOPPED = "t"
+
+
+def stopped_at(pid: int, but: int) -> Iterator[tuple[int, int]]:
+    """Every traced thread that stands still, but one: its number and its program counter."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        tid = int(task.name)
+        if tid != but and _state(task) == STOPPED:
+            pc = _program_counter(task)
+            if pc is not None:
+                yield tid, pc
+
+
+def is_here(pid: int) -> bool:
+    """Whether the process runs on this machine, and we may look."""
+    return Path(f"/proc/{pid}/task").is_dir()
+
+
+def _state(task: Path) -> str:
+    try:
+        # The name in parentheses may itself hold anything.
+        return task.joinpath("stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
+
+
+def _program_counter(task: Path) -> int | None:
+    # A stopped thread outside a system call: "-1 SP PC".
+    try:
+        words = task.joinpath("syscall").read_text().split()
+    except OSError:
+        return None
+    return int(words[2], 16) if len(words) == 3 else None

@@ -1,0 +1,389 @@
+//! The catch, in a debugger or out of it: a stop at a map's flag byte in, an access and what to do next
+//! out.
+//!
+//! Whoever holds the process (gdb, lldb, ptrace) gives the stopped thread's registers and memory; nothing
+//! here stops or resumes anything.
+
+use std::collections::HashMap;
+
+use gomap::Layout;
+use goprogram::{MemoryAccess, Op, Program, Register, Role, ValueSource};
+use race::{Deed, FlagWatch, Generation, Hit, Kind, Overlap, Phase, Seen, Time, Touch, Window};
+
+use crate::error::Error;
+use crate::expression::MapValue;
+use crate::goroutine;
+use crate::memory::{LoadBias, RuntimeAddr, read_uint};
+use crate::stack::{self, Frame, Pc};
+use crate::target::Target;
+use crate::threads::{Inside, Thread, kind_of};
+
+/// Registers of a stopped thread. A register that can't be read is `None`.
+pub type Registers<'a> = dyn Fn(Register) -> Option<u64> + 'a;
+
+/// What is kept of an access, to be shown if it turns out to be a culprit's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// The kernel's number of the thread.
+    pub thread: u32,
+    /// The goroutine's number; `None` where its `g` could not be read.
+    pub goid: Option<u64>,
+    /// Its stack, innermost frame first.
+    pub stack: Vec<Pc>,
+}
+
+/// One access to the flag byte, as it is shown when it comes.
+#[derive(Clone, Debug)]
+pub struct Caught {
+    /// When.
+    pub at: Time,
+    /// Whose: the address of its `runtime.g`.
+    pub goroutine: race::Goroutine,
+    /// What the map function is for.
+    pub kind: Kind,
+    /// What it did to the byte.
+    pub deed: Deed,
+    /// The scene.
+    pub scene: Scene,
+    /// An overlap that the byte proves.
+    pub proven: Option<Overlap<Scene>>,
+    /// An overlap by order of arrival, to be confirmed by looking at both threads.
+    pub suspected: Option<Overlap<Scene>>,
+    /// Whether the thread now stands inside its window, so that holding it leaves the door open.
+    pub inside: bool,
+}
+
+/// What a stop at the flag byte was.
+#[derive(Clone, Debug)]
+pub enum Stop {
+    /// A map function's access.
+    Access(Box<Caught>),
+    /// Something else touched the byte: not a map function, or an instruction that can't be decoded.
+    Foreign {
+        /// The thread.
+        thread: u32,
+        /// Where.
+        at: Frame,
+    },
+}
+
+/// Where a goroutine that reached the fatal function came from.
+#[derive(Clone, Debug)]
+pub struct Dying {
+    /// Whose: the address of its `runtime.g`.
+    pub goroutine: race::Goroutine,
+    /// The scene at the fatal function's first instruction.
+    pub scene: Scene,
+    /// What the map function is for.
+    pub kind: Kind,
+    /// Whether it dies on its way out: it found its own mark gone.
+    pub leaving: bool,
+    /// Both culprits, where the other was seen.
+    pub overlap: Option<Overlap<Scene>>,
+}
+
+/// How a thread goes on so that its process outlives the race.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rescue {
+    /// Another writer is inside: do the last instruction once more, and so stay where it is.
+    Again {
+        /// The new program counter.
+        pc: u64,
+        /// The new stack pointer.
+        sp: u64,
+    },
+    /// Return from the fatal function as if nothing had been.
+    Return {
+        /// The new program counter: the instruction after the call.
+        pc: u64,
+        /// The new stack pointer.
+        sp: u64,
+        /// What the flag byte must be first, so that the goroutine's next toggle leaves it true;
+        /// `None` where it is right as it is.
+        flag: Option<u8>,
+    },
+    /// It can't be rescued, and why.
+    Impossible {
+        /// In words.
+        why: &'static str,
+    },
+}
+
+/// Follows one map's flag byte.
+#[derive(Debug)]
+pub struct FlagTrap {
+    map: MapValue,
+    layout: Layout,
+    watch: FlagWatch<Scene>,
+    sites: HashMap<RuntimeAddr, Option<Site>>,
+    /// Goroutines whose last look at the byte told them to die.
+    alarmed: HashMap<race::Goroutine, Alarm>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Alarm {
+    kind: Kind,
+    leaving: bool,
+}
+
+/// An instruction that touches the flag byte.
+#[derive(Clone, Debug)]
+struct Site {
+    access: MemoryAccess,
+    kind: Kind,
+    touch: Touch,
+}
+
+/// A call with a 32-bit displacement, as the compiler writes every call of the fatal function (amd64).
+const CALL_AMD64: (u8, u64) = (0xe8, 5);
+
+/// The zero flag in EFLAGS.
+const ZERO_FLAG_AMD64: u64 = 0x40;
+
+/// A writer that has checked the byte and not set it for so many nanoseconds isn't going to.
+const LONGEST_VISIT: u64 = 100_000_000;
+
+impl FlagTrap {
+    /// Prepares to follow a map's flag byte.
+    ///
+    /// # Errors
+    /// The program doesn't tell its layout.
+    pub fn new(program: &Program, map: MapValue) -> Result<Self, Error> {
+        let layout = *program.map_layout()?;
+        let generation = match layout {
+            Layout::Classic(_) => Generation::Classic,
+            Layout::Swiss(_) => Generation::Swiss,
+        };
+        let watch = FlagWatch::new(map.header.0, generation, layout.writing_bit());
+        Ok(FlagTrap { map, layout, watch, sites: HashMap::new(), alarmed: HashMap::new() })
+    }
+
+    /// The map that is followed.
+    #[must_use]
+    pub fn map(&self) -> &MapValue {
+        &self.map
+    }
+
+    /// Where the flag byte is.
+    #[must_use]
+    pub fn flag(&self) -> RuntimeAddr {
+        self.map.header.plus(self.layout.flag_offset())
+    }
+
+    /// The bit of the flag byte that says "being written".
+    #[must_use]
+    pub fn writing_bit(&self) -> u8 {
+        self.layout.writing_bit()
+    }
+
+    /// The flag byte in words: `iterator|hashWriting`, `writing`, `0`.
+    #[must_use]
+    pub fn describe_flags(&self, flags: u8) -> String {
+        self.layout.describe_flags(flags)
+    }
+
+    /// Whether a thread that stopped at `pc` may have touched this byte, as far as the instruction alone
+    /// tells: its registers decide.
+    pub fn may_touch(&mut self, program: &Program, bias: LoadBias, pc: RuntimeAddr) -> bool {
+        self.site(program, bias, pc).is_some()
+    }
+
+    /// Whether a stopped thread's last instruction touched this very byte.
+    pub fn touches(&mut self, target: &Target<'_>, registers: &Registers<'_>) -> bool {
+        let flag = self.flag().0;
+        let Some(pc) = registers(Register::Rip) else { return false };
+        self.site(target.program, target.bias, RuntimeAddr(pc)).is_some_and(|site| {
+            site.access.effective_address(&|register| registers(register).unwrap_or(0)) == Some(flag)
+        })
+    }
+
+    /// Takes a stop at the flag byte: what its thread did, and what it proves.
+    pub fn stop(&mut self, target: &Target<'_>, at: Time, thread: u32, registers: &Registers<'_>) -> Stop {
+        let pc = RuntimeAddr(registers(Register::Rip).unwrap_or(0));
+        let sp = RuntimeAddr(registers(Register::Rsp).unwrap_or(0));
+        let flag = self.flag();
+        let Some(site) = self.site(target.program, target.bias, pc).cloned() else {
+            let here = Pc { addr: pc, cfa: sp, is_return: false };
+            let frame = stack::lines(target, here).first().cloned();
+            return Stop::Foreign { thread, at: frame.unwrap_or_else(|| Frame::unknown(pc)) };
+        };
+        let own = value(&site.access.value, registers);
+        let byte = own.or_else(|| read_uint(target.memory, flag, 1).ok()).unwrap_or(0) as u8;
+        // In the runtime's own Go code this register is the current g (ABIInternal).
+        let g = registers(Register::R14).unwrap_or(0);
+        let goroutine = race::Goroutine(g);
+        let scene =
+            Scene { thread, goid: goroutine::goid(target, RuntimeAddr(g)).ok(), stack: stack::walk(target, pc, sp) };
+        let Site { kind, touch, .. } = site;
+        let phase = self.watch.window(goroutine).map(|window| window.phase);
+        let leaving = kind.is_write() && matches!(phase, Some(Phase::Writing | Phase::Leaving));
+        let set = byte & self.layout.writing_bit() != 0;
+        if touch == Touch::Check && set != leaving {
+            self.alarmed.insert(goroutine, Alarm { kind, leaving });
+        } else {
+            self.alarmed.remove(&goroutine);
+        }
+        let exact = own.is_some();
+        let seen = self.watch.hit(Hit { at, goroutine, kind, touch, byte, exact, scene: scene.clone() });
+        let inside = match self.watch.window(goroutine) {
+            Some(window) if kind.is_write() => window.phase == Phase::Writing && touch == Touch::Store,
+            Some(_) => true,
+            None => false,
+        };
+        let Seen { deed, proven, suspected } = seen;
+        Stop::Access(Box::new(Caught { at, goroutine, kind, deed, scene, proven, suspected, inside }))
+    }
+
+    /// A thread that stopped at the byte runs on.
+    pub fn resumed(&mut self, goroutine: race::Goroutine, at: Time) {
+        self.watch.resumed(goroutine, at);
+    }
+
+    /// Keeps a writer that has just checked the byte at its check while another writer is inside: doing
+    /// the check once more changes nothing. `None` where it may go on.
+    pub fn keep_at_check(&mut self, caught: &Caught, registers: &Registers<'_>) -> Option<Rescue> {
+        let site = self.sites.get(&RuntimeAddr(registers(Register::Rip)?))?.as_ref()?;
+        let window = self.watch.window(caught.goroutine)?;
+        let entering = window.phase == Phase::Checked && site.touch == Touch::Check && site.access.rewindable;
+        if !entering || !caught.kind.is_write() {
+            return None;
+        }
+        let saw_writer = self.alarmed.contains_key(&caught.goroutine);
+        // A window that was opened by a check and never went further (a key that can't be hashed) must
+        // not keep the others out for ever.
+        let is_inside = |window: &Window<Scene>| {
+            window.phase != Phase::Checked || caught.at.0.saturating_sub(window.access.entered.0) < LONGEST_VISIT
+        };
+        let waits =
+            self.watch.other_writer(caught.goroutine).is_some_and(is_inside) || (saw_writer && caught.proven.is_some());
+        if !waits {
+            return None;
+        }
+        let back = site.access.after.0.wrapping_sub(site.access.start.0);
+        self.watch.gone(caught.goroutine, caught.at);
+        Some(Rescue::Again { pc: registers(Register::Rip)?.wrapping_sub(back), sp: registers(Register::Rsp)? })
+    }
+
+    /// Takes a stop at the first instruction of the runtime's fatal function. `None`: this goroutine dies
+    /// of something else than this map.
+    pub fn dying(&mut self, target: &Target<'_>, at: Time, thread: u32, registers: &Registers<'_>) -> Option<Dying> {
+        let g = registers(Register::R14)?;
+        let goroutine = race::Goroutine(g);
+        let Alarm { kind, leaving } = *self.alarmed.get(&goroutine)?;
+        let (pc, sp) = (registers(Register::Rip)?, registers(Register::Rsp)?);
+        let scene = Scene {
+            thread,
+            goid: goroutine::goid(target, RuntimeAddr(g)).ok(),
+            stack: stack::walk(target, RuntimeAddr(pc), RuntimeAddr(sp)),
+        };
+        let overlap = self.watch.dying(at, goroutine, kind, scene.clone());
+        Some(Dying { goroutine, scene, kind, leaving, overlap })
+    }
+
+    /// What to do with a goroutine at the fatal function so that the process lives on.
+    pub fn rescue(&mut self, target: &Target<'_>, dying: &Dying, registers: &Registers<'_>) -> Rescue {
+        let Some((ret, sp)) = registers(Register::Rsp)
+            .and_then(|sp| Some((read_uint(target.memory, RuntimeAddr(sp), 8).ok()?, sp.wrapping_add(8))))
+        else {
+            return Rescue::Impossible { why: "its stack can't be read" };
+        };
+        let classic = matches!(self.layout, Layout::Classic(_));
+        if !dying.kind.is_write() && !classic {
+            return Rescue::Impossible {
+                why: "since Go 1.24 a reader that returned from fatal would go on with a nil element",
+            };
+        }
+        let other = self.watch.other_writer(dying.goroutine).is_some_and(|window| window.phase != Phase::Checked);
+        if other && !dying.leaving {
+            let (opcode, len) = CALL_AMD64;
+            let call = ret.wrapping_sub(len);
+            return match read_uint(target.memory, RuntimeAddr(call), 1) {
+                Ok(byte) if byte == u64::from(opcode) => Rescue::Again { pc: call, sp },
+                _ => Rescue::Impossible { why: "the call that led to fatal is not a direct one" },
+            };
+        }
+        self.alarmed.remove(&dying.goroutine);
+        let flag = read_uint(target.memory, self.flag(), 1).unwrap_or(0) as u8;
+        let bit = self.layout.writing_bit();
+        let right = match (dying.leaving, classic) {
+            // Its own toggle is to come, and it must find the bit clear.
+            (false, _) => flag & !bit,
+            // It takes the bit away, whatever it is.
+            (true, true) => flag,
+            // It toggles: with another writer inside the bit must be set afterwards, else clear.
+            (true, false) => {
+                if other {
+                    flag & !bit
+                } else {
+                    flag | bit
+                }
+            }
+        };
+        Rescue::Return { pc: ret, sp, flag: Some(right).filter(|right| *right != flag) }
+    }
+
+    /// Two goroutines that are inside at this very moment, at least one of them to write, as a look at
+    /// all stopped threads shows: each has an open window by the books and stands in a map function.
+    #[must_use]
+    pub fn confirm(&self, threads: &[Thread]) -> Option<Overlap<Scene>> {
+        let inside: Vec<_> =
+            self.watch.windows().iter().filter(|window| self.is_inside(window.access.goroutine, threads)).collect();
+        inside.iter().enumerate().find_map(|(index, second)| {
+            let mut earlier = inside.iter().take(index);
+            earlier.find_map(|first| Overlap::between(first.access.clone(), second.access.clone()))
+        })
+    }
+
+    /// Whether nobody is inside by the books and the byte itself says so too.
+    #[must_use]
+    pub fn is_quiet(&self, target: &Target<'_>) -> bool {
+        let clear = |byte: u64| byte & u64::from(self.layout.writing_bit()) == 0;
+        self.watch.windows().is_empty() && read_uint(target.memory, self.flag(), 1).is_ok_and(clear)
+    }
+
+    /// Whether a goroutine stands inside its window, as its stopped thread shows.
+    #[must_use]
+    pub fn is_inside(&self, goroutine: race::Goroutine, threads: &[Thread]) -> bool {
+        self.watch.window(goroutine).is_some()
+            && threads.iter().any(|thread| {
+                let here = |inside: &Inside| inside.map.is_none_or(|map| map == self.map.header);
+                thread.goroutine == Some(RuntimeAddr(goroutine.0)) && thread.inside.as_ref().is_some_and(here)
+            })
+    }
+
+    /// The instruction that ended at `pc`, if it is a map function's access with the flag byte's offset.
+    fn site(&mut self, program: &Program, bias: LoadBias, pc: RuntimeAddr) -> Option<&Site> {
+        let offset = self.layout.flag_offset();
+        self.sites.entry(pc).or_insert_with(|| decode(program, bias, pc, offset)).as_ref()
+    }
+}
+
+fn decode(program: &Program, bias: LoadBias, pc: RuntimeAddr, flag_offset: u64) -> Option<Site> {
+    let access = program.access_ending_at(bias.to_link(pc)).ok()?;
+    let kind = kind_of(program.map_function(&access.function)?.kind)?;
+    let touch = match (access.op, access.role) {
+        _ if access.locked => Touch::Mark,
+        (Op::Read, Role::Check) => Touch::Check,
+        (Op::Read, _) => Touch::Load,
+        (Op::Write | Op::ReadWrite, _) => Touch::Store,
+    };
+    // A locked OR has the byte's address in a register, without displacement.
+    let plausible = access.locked || access.disp.cast_unsigned() == flag_offset;
+    plausible.then_some(Site { access, kind, touch })
+}
+
+/// The byte that an instruction read or wrote, as its thread's registers still tell.
+fn value(source: &ValueSource, registers: &Registers<'_>) -> Option<u64> {
+    match *source {
+        ValueSource::Register(register) => registers(register).map(|value| value & 0xff),
+        ValueSource::HighByte(register) => registers(register).map(|value| value >> 8 & 0xff),
+        ValueSource::Immediate(byte) => Some(byte.into()),
+        ValueSource::ZeroFlag { mask } => {
+            // Compared with zero, the byte itself is known only to be zero or not; the runtime keeps
+            // nothing in such a byte but the bit it compares.
+            let zero = registers(Register::Eflags)? & ZERO_FLAG_AMD64 != 0;
+            Some(if zero { 0 } else { u64::from(mask & mask.wrapping_neg()) })
+        }
+        ValueSource::None => None,
+    }
+}

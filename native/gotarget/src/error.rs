@@ -1,0 +1,77 @@
+//! What can go wrong when one looks into a Go process.
+
+use std::path::PathBuf;
+
+use crate::memory::Unreadable;
+
+/// Why a question about a Go process has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The executable doesn't say.
+    #[error(transparent)]
+    Program(#[from] goprogram::Error),
+    /// The map's bytes cannot be decoded.
+    #[error(transparent)]
+    Map(#[from] gomap::Error),
+    /// Memory that should be there is not.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// The process runs another program than the file that was opened.
+    #[error("{} is not the program that the process runs (rebuilt since it started?): give the executable it was started from", path.display())]
+    WrongProgram {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The expression is not one we read.
+    #[error(
+        "cannot read `{expression}`: {why}; give a package variable (main.shared), a path (main.srv.cache) or a typed address ((map[int]string)0xc000012180)"
+    )]
+    Syntax {
+        /// What was given.
+        expression: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A field that the type doesn't have.
+    #[error("{type_name} has no field {field}; it has: {fields}")]
+    NoField {
+        /// The struct's type, or what is not a struct.
+        type_name: String,
+        /// What was asked for.
+        field: String,
+        /// What there is.
+        fields: String,
+    },
+    /// The expression's value is not a map.
+    #[error("{expression} is not a map: it is {article} {type_name}; name a variable or field whose type is a map")]
+    NotAMap {
+        /// What was given.
+        expression: String,
+        /// `a` or `an`.
+        article: &'static str,
+        /// What it is.
+        type_name: String,
+    },
+    /// A nil map: there is no header to look at.
+    #[error("{expression} is a nil map: it has no header yet; let the program run until it has made the map")]
+    NilMap {
+        /// What was given.
+        expression: String,
+    },
+    /// A nil pointer on the way.
+    #[error("{expression} is a nil pointer: let the program run until it is set")]
+    NilPointer {
+        /// The part of the expression that is nil.
+        expression: String,
+    },
+    /// A list of the runtime that contradicts itself.
+    #[error(
+        "the runtime's {what} looks damaged ({value:#x}): memory is corrupt, or the executable is not the one that runs"
+    )]
+    Damaged {
+        /// Which list.
+        what: &'static str,
+        /// The value that shows it.
+        value: u64,
+    },
+}

@@ -1,0 +1,55 @@
+//! A map's header in a process, and what hangs below it.
+
+use gomap::{Finding, Header, Layout, Tables};
+
+use crate::error::Error;
+use crate::expression::MapValue;
+use crate::memory::{RuntimeAddr, read_bytes};
+use crate::target::Target;
+
+/// All that a map's header says, with the directory and tables of a Swiss map.
+#[derive(Clone, Debug)]
+pub struct MapFacts {
+    /// Which map.
+    pub map: MapValue,
+    /// Where this program's headers keep their fields.
+    pub layout: Layout,
+    /// The header.
+    pub header: Header,
+    /// Every table once; `None` for a map that has no directory.
+    pub tables: Option<Tables>,
+    /// What contradicts itself.
+    pub findings: Vec<Finding>,
+}
+
+/// The largest header of any Go version is 48 bytes; a layout that says much more is wrong.
+const LARGEST_HEADER: u64 = 4096;
+
+/// Reads and decodes a map's header.
+///
+/// # Errors
+/// The program doesn't tell its layout, or the header is not mapped.
+pub fn facts(target: &Target<'_>, map: MapValue) -> Result<MapFacts, Error> {
+    let layout = *target.program.map_layout()?;
+    let size = layout.size().min(LARGEST_HEADER) as usize;
+    let header = Header::decode(&layout, &read_bytes(target.memory, map.header, size)?)?;
+    let mut mapped = |addr, len| is_mapped(target, addr, len);
+    let mut findings = header.findings(&mut mapped);
+    let mut tables = None;
+    if let (Header::Swiss(swiss), Layout::Swiss(layout)) = (&header, &layout)
+        && swiss.dir_len > 0
+    {
+        let mut read = |addr, len: u64| read_bytes(target.memory, RuntimeAddr(addr), len as usize).ok();
+        let read = Tables::read(swiss, layout, &mut read);
+        findings.extend(read.findings(swiss, &mut mapped));
+        tables = Some(read);
+    }
+    Ok(MapFacts { map, layout, header, tables, findings })
+}
+
+/// Whether the first and the last byte of a range can be read.
+fn is_mapped(target: &Target<'_>, addr: u64, len: u64) -> bool {
+    let last = addr.checked_add(len.saturating_sub(1));
+    let readable = |addr| read_bytes(target.memory, RuntimeAddr(addr), 1).is_ok();
+    last.is_some_and(|last| readable(addr) && readable(last))
+}

@@ -1,0 +1,166 @@
+//! Stacks of goroutines: return addresses by the program's own unwinding table, then names and lines.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use goprogram::{Line, Program};
+
+use crate::memory::{LoadBias, Memory, RuntimeAddr, Unreadable, read_bytes};
+use crate::target::Target;
+
+/// Frames kept of one stack: more than any report shows, few enough for a damaged stack to end soon.
+const DEEPEST: usize = 64;
+
+/// Bytes of stack read at once: the frames of a usual map access fit.
+const STACK_PIECE: usize = 1024;
+
+/// Where one frame of a stack is: raw, so that taking a stack costs little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pc {
+    /// The next instruction of the frame: for every frame but the innermost, its return address.
+    pub addr: RuntimeAddr,
+    /// The address just above the frame: its canonical frame address.
+    pub cfa: RuntimeAddr,
+    /// Whether this is a return address, so that the call is the instruction before it.
+    pub is_return: bool,
+}
+
+impl Pc {
+    /// An address inside the instruction that the frame is executing.
+    #[must_use]
+    pub fn instruction(self) -> RuntimeAddr {
+        if self.is_return { RuntimeAddr(self.addr.0.wrapping_sub(1)) } else { self.addr }
+    }
+}
+
+/// One line of a stack as Go prints it. An inlined call is a line of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The next instruction of the frame.
+    pub pc: RuntimeAddr,
+    /// The function's name as Go writes it.
+    pub function: String,
+    /// The source file's path, as recorded at build time.
+    pub file: String,
+    /// The line, from 1; 0 when unknown.
+    pub line: u32,
+    /// Bytes from the start of the (outer) function.
+    pub offset: u64,
+    /// Whether this call was inlined into the next frame.
+    pub inlined: bool,
+}
+
+impl Frame {
+    /// A frame of which only the address is known.
+    #[must_use]
+    pub fn unknown(pc: RuntimeAddr) -> Self {
+        Frame { pc, function: "?".to_owned(), file: String::new(), line: 0, offset: 0, inlined: false }
+    }
+
+    /// Whether the frame belongs to the Go runtime or to what the runtime calls its own.
+    #[must_use]
+    pub fn is_runtime(&self) -> bool {
+        is_runtime_function(&self.function)
+    }
+}
+
+/// Whether a function is part of the Go runtime (package runtime, its internal parts, and the
+/// reflect functions that only pass a map operation on).
+#[must_use]
+pub fn is_runtime_function(name: &str) -> bool {
+    ["runtime.", "internal/runtime/", "runtime/internal/", "internal/abi.", "reflect.map"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
+
+/// Walks a stack from `pc` and `sp`. It ends at the goroutine's first function, at code that isn't Go's,
+/// or where memory cannot be read: the frames found until then are returned.
+#[must_use]
+pub fn walk(target: &Target<'_>, pc: RuntimeAddr, sp: RuntimeAddr) -> Vec<Pc> {
+    let mut stack = StackMemory { memory: target.memory, base: sp, bytes: Vec::new() };
+    let (mut addr, mut sp, mut is_return) = (pc, sp, false);
+    let mut frames = Vec::new();
+    while frames.len() < DEEPEST {
+        let here = Pc { addr, cfa: sp, is_return };
+        let Ok(rule) = target.program.caller_frame(target.bias.to_link(here.instruction())) else { break };
+        let cfa = RuntimeAddr(sp.0.wrapping_add_signed(rule.offset_from_sp));
+        frames.push(Pc { cfa, ..here });
+        // A stack grows towards higher addresses as we walk: anything else is damage.
+        if cfa <= sp {
+            break;
+        }
+        match stack.word(RuntimeAddr(cfa.0.wrapping_sub(8))) {
+            Ok(0) | Err(_) => break,
+            Ok(caller) => (addr, sp, is_return) = (RuntimeAddr(caller), cfa, true),
+        }
+    }
+    frames
+}
+
+/// Names and lines that were already looked up: the same few places come again and again.
+#[derive(Debug, Default)]
+pub struct Names {
+    known: RefCell<HashMap<(RuntimeAddr, bool), Rc<[Frame]>>>,
+}
+
+/// The lines of one frame, innermost first: several where calls were inlined.
+#[must_use]
+pub fn lines(target: &Target<'_>, pc: Pc) -> Rc<[Frame]> {
+    let mut known = target.names.known.borrow_mut();
+    known.entry((pc.addr, pc.is_return)).or_insert_with(|| look_up(target.program, target.bias, pc).into()).clone()
+}
+
+/// A whole stack with names and lines, as Go prints it: without the `runtime.goexit` at its end.
+#[must_use]
+pub fn describe(target: &Target<'_>, stack: &[Pc]) -> Vec<Frame> {
+    let mut frames: Vec<Frame> = stack.iter().flat_map(|pc| lines(target, *pc).to_vec()).collect();
+    if frames.last().is_some_and(|frame| frame.function == "runtime.goexit") {
+        frames.pop();
+    }
+    frames
+}
+
+/// The innermost frame outside the runtime: the line of the program that did it.
+#[must_use]
+pub fn caller(target: &Target<'_>, stack: &[Pc]) -> Option<Frame> {
+    stack.iter().find_map(|pc| lines(target, *pc).iter().find(|frame| !frame.is_runtime()).cloned())
+}
+
+fn look_up(program: &Program, bias: LoadBias, pc: Pc) -> Vec<Frame> {
+    let link = bias.to_link(pc.instruction());
+    let function = program.function_at(link);
+    let offset = function.as_ref().map_or(0, |f| bias.to_link(pc.addr).0.saturating_sub(f.entry.0));
+    let lines = program.lines_at(link).unwrap_or_default();
+    if lines.is_empty() {
+        let unknown = Frame { offset, ..Frame::unknown(pc.addr) };
+        return vec![function.map_or(unknown.clone(), |f| Frame { function: f.name, ..unknown })];
+    }
+    let frame = |Line { function, file, line, inlined }| Frame { pc: pc.addr, function, file, line, offset, inlined };
+    lines.into_iter().map(frame).collect()
+}
+
+/// The stack's bytes, read piece by piece instead of word by word.
+struct StackMemory<'a> {
+    memory: &'a dyn Memory,
+    base: RuntimeAddr,
+    bytes: Vec<u8>,
+}
+
+impl StackMemory<'_> {
+    fn word(&mut self, addr: RuntimeAddr) -> Result<u64, Unreadable> {
+        if let Some(word) = self.cached(addr) {
+            return Ok(word);
+        }
+        self.base = addr;
+        self.bytes =
+            read_bytes(self.memory, addr, STACK_PIECE).or_else(|_| read_bytes(self.memory, addr, size_of::<u64>()))?;
+        self.cached(addr).ok_or(Unreadable { addr, len: size_of::<u64>() })
+    }
+
+    fn cached(&self, addr: RuntimeAddr) -> Option<u64> {
+        let from = usize::try_from(addr.0.checked_sub(self.base.0)?).ok()?;
+        let word = self.bytes.get(from..from.checked_add(size_of::<u64>())?)?;
+        Some(u64::from_le_bytes(word.try_into().ok()?))
+    }
+}

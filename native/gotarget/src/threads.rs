@@ -1,0 +1,87 @@
+//! Threads of a stopped process: which goroutine each runs, and inside which map it is.
+
+use goprogram::{MapFunctionKind, Register};
+use race::Kind;
+
+use crate::catch::Registers;
+use crate::error::Error;
+use crate::goroutine;
+use crate::memory::RuntimeAddr;
+use crate::stack::{self, Frame, Pc};
+use crate::target::Target;
+
+/// One stopped thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// The kernel's number of the thread.
+    pub tid: u32,
+    /// The goroutine it runs; `None` on the scheduler's own stack and in C code that Go didn't call.
+    pub goroutine: Option<RuntimeAddr>,
+    /// That goroutine's number.
+    pub goid: Option<u64>,
+    /// Its stack, innermost frame first.
+    pub stack: Vec<Pc>,
+    /// The map function it is inside of.
+    pub inside: Option<Inside>,
+    /// Where it is outside the runtime, or else where it is at all.
+    pub at: Option<Frame>,
+}
+
+/// A map function that a thread is inside of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// What the function is for.
+    pub kind: Kind,
+    /// The function.
+    pub function: String,
+    /// The map's header; `None` where the compiler no longer keeps its address.
+    pub map: Option<RuntimeAddr>,
+}
+
+/// What a map function is for, in the judge's terms; `None` for one that is only a part of others.
+#[must_use]
+pub fn kind_of(kind: MapFunctionKind) -> Option<Kind> {
+    match kind {
+        MapFunctionKind::Assign => Some(Kind::Assign),
+        MapFunctionKind::Delete => Some(Kind::Delete),
+        MapFunctionKind::Clear => Some(Kind::Clear),
+        MapFunctionKind::Access => Some(Kind::Read),
+        MapFunctionKind::Iterate => Some(Kind::Iterate),
+        MapFunctionKind::Other => None,
+    }
+}
+
+/// What a stopped thread is doing.
+///
+/// # Errors
+/// The program has no DWARF.
+pub fn thread(target: &Target<'_>, tid: u32, registers: &Registers<'_>) -> Result<Thread, Error> {
+    let goroutine = goroutine::of_thread(target, tid, registers(Register::R14).unwrap_or(0))?;
+    let pc = RuntimeAddr(registers(Register::Rip).unwrap_or(0));
+    let sp = RuntimeAddr(registers(Register::Rsp).unwrap_or(0));
+    let stack = stack::walk(target, pc, sp);
+    let innermost = stack.first().and_then(|pc| stack::lines(target, *pc).first().cloned());
+    Ok(Thread {
+        tid,
+        goroutine,
+        goid: goroutine.and_then(|g| goroutine::goid(target, g).ok()),
+        inside: inside(target, &stack, registers),
+        at: stack::caller(target, &stack).or(innermost),
+        stack,
+    })
+}
+
+/// The outermost map function of a stack: the one that the program called.
+fn inside(target: &Target<'_>, stack: &[Pc], registers: &Registers<'_>) -> Option<Inside> {
+    stack.iter().enumerate().rev().find_map(|(depth, pc)| {
+        let function = target.program.function_at(target.bias.to_link(pc.instruction()))?.name;
+        let kind = kind_of(target.program.map_function(&function)?.kind)?;
+        // Only the innermost frame's registers are still its own.
+        let registers: &Registers<'_> = if depth == 0 { registers } else { &|_| None };
+        Some(Inside { kind, map: map_of(target, *pc, registers), function })
+    })
+}
+
+fn map_of(_target: &Target<'_>, _pc: Pc, _registers: &Registers<'_>) -> Option<RuntimeAddr> {
+    None
+}

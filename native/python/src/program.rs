@@ -1,0 +1,40 @@
+//! A Go executable.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+
+use crate::guard::guard;
+
+/// A Go executable, opened.
+#[pyclass(unsendable, frozen)]
+pub(crate) struct Program {
+    pub(crate) program: Rc<goprogram::Program>,
+}
+
+#[pymethods]
+impl Program {
+    /// Opens the executable at `path`.
+    #[new]
+    fn open(path: PathBuf) -> PyResult<Self> {
+        guard(|| Ok(Program { program: Rc::new(goprogram::Program::open(path)?) }))
+    }
+
+    /// Whether the loader may put it anywhere.
+    #[getter]
+    fn is_position_independent(&self) -> bool {
+        self.program.is_position_independent()
+    }
+
+    /// The address of its first instruction, as in the file.
+    #[getter]
+    fn entry(&self) -> u64 {
+        self.program.entry().0
+    }
+
+    /// The names of its map variables that begin with `prefix`.
+    fn map_variables(&self, prefix: &str) -> PyResult<Vec<String>> {
+        guard(|| Ok(self.program.map_variables(prefix)?.into_iter().map(|variable| variable.name).collect()))
+    }
+}
