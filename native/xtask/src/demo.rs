@@ -39,7 +39,7 @@ fn show(version: &str, gdb: &Path, native: &Path, built: &Built) -> Result<bool>
         gdb,
         native,
         program: built.get("clobber", version)?,
-        command: "gomap watch main.shared --hold 5 --for 10",
+        commands: &["gomap watch main.shared --hold 5 --for 10"],
         limit: LIMIT,
     };
     for left in (0..TRIES).rev() {

@@ -175,8 +175,11 @@ impl Bench<'_> {
     fn watch(&self, sample: &str, version: &str, command: &str, seconds: u32) -> Result<(Seen, Ended)> {
         let mut seen = Seen::default();
         let limit = Duration::from_secs(seconds.into()) + SLACK;
+        // With --json the plugin announces nothing. It needn't: gdb has stopped the sample by now, and the sample
+        // reads what it waits for only when the watch lets it run.
+        let commands = &["echo Watching\\n", command];
         let session =
-            Session { gdb: self.gdb, native: self.native, program: self.built.get(sample, version)?, command, limit };
+            Session { gdb: self.gdb, native: self.native, program: self.built.get(sample, version)?, commands, limit };
         let ended = session.run(
             |_| (),
             |line| match parse(line) {

@@ -28,8 +28,8 @@ pub(crate) struct Session<'a> {
     pub(crate) native: &'a Path,
     /// The sample.
     pub(crate) program: &'a Path,
-    /// The gdb command, such as "gomap watch main.shared".
-    pub(crate) command: &'a str,
+    /// The gdb commands, such as "gomap watch main.shared".
+    pub(crate) commands: &'a [&'a str],
     /// How long gdb may take for all of it.
     pub(crate) limit: Duration,
 }
@@ -51,7 +51,8 @@ impl Session<'_> {
             .env("REDHANDED_NATIVE", self.native)
             // Without auto-load gdb doesn't lecture on Go's own script, which it declines to load anyway.
             .args(["-nx", "-q", "-batch", "-iex", "set auto-load off", "-iex", "set print thread-events off"])
-            .args(["-p", &sample.pid().to_string(), "-ex", "source gdb-plugin/redhanded.py", "-ex", self.command]);
+            .args(["-p", &sample.pid().to_string(), "-ex", "source gdb-plugin/redhanded.py"])
+            .args(self.commands.iter().flat_map(|command| ["-ex", command]));
         started(&typed(&command));
         let mut gdb = Tended::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
         let lines = gdb.lines();
