@@ -16,6 +16,6 @@ pub(crate) fn cargo() -> Command {
 
 /// Builds the library, and says where it is.
 pub(crate) fn build() -> Result<PathBuf> {
-    run::visibly(cargo().args(["build", "--quiet", "--release", "--package", "redhanded-python"]))?;
+    run::visibly(cargo().args(["build", "--release", "--package", "redhanded-python"]))?;
     Ok(std::path::absolute(ground::target().join("release/libredhanded_native.so"))?)
 }
