@@ -123,7 +123,7 @@ pub enum ValueSource {
 pub enum Role {
     /// A read whose value is only tested.
     Check,
-    /// A read whose value is modified and stored back.
+    /// A read whose value is modified and stored back, also if it is tested in between.
     ToggleLoad,
     /// A write.
     Store,

@@ -1,7 +1,7 @@
 //! Symbols and functions, from the ELF symbol table.
 
 use object::elf::{STT_FUNC, STT_NOTYPE};
-use object::read::elf::Sym;
+use object::read::elf::{ElfFile64, Sym};
 use object::{LittleEndian, Object, ObjectSection, SectionKind};
 
 use crate::{Error, LinkAddr, Program};
@@ -55,7 +55,10 @@ impl Program {
         let extents = self.extents();
         let after = extents.partition_point(|extent| extent.entry <= addr.0);
         let extent = extents.get(after.checked_sub(1)?)?;
-        (addr.0 < extent.end).then(|| self.function_of(extent))?
+        if addr.0 >= extent.end {
+            return None;
+        }
+        function_of(&self.elf().object().ok()?, extent)
     }
 
     /// The function with this name, as the linker writes it.
@@ -68,19 +71,8 @@ impl Program {
 
     /// All functions, in the order of their addresses; none if the program has no symbol table.
     pub fn functions(&self) -> impl Iterator<Item = Function> {
-        self.extents().iter().filter_map(|extent| self.function_of(extent))
-    }
-
-    fn function_of(&self, extent: &Extent) -> Option<Function> {
-        let object = self.elf().object().ok()?;
-        let table = object.elf_symbol_table();
-        let symbol = table.symbol(object::SymbolIndex(extent.symbol)).ok()?;
-        let name = symbol.name(LittleEndian, table.strings()).ok()?;
-        Some(Function {
-            name: String::from_utf8_lossy(name).into_owned(),
-            entry: LinkAddr(extent.entry),
-            end: LinkAddr(extent.end),
-        })
+        let object = self.elf().object().ok();
+        self.extents().iter().filter_map(move |extent| function_of(object.as_ref()?, extent))
     }
 
     /// Why there is no function at an address.
@@ -129,4 +121,15 @@ impl Program {
         extents.retain(|extent| extent.entry < extent.end);
         Ok(extents)
     }
+}
+
+fn function_of(object: &ElfFile64<'_, LittleEndian>, extent: &Extent) -> Option<Function> {
+    let table = object.elf_symbol_table();
+    let symbol = table.symbol(object::SymbolIndex(extent.symbol)).ok()?;
+    let name = symbol.name(LittleEndian, table.strings()).ok()?;
+    Some(Function {
+        name: String::from_utf8_lossy(name).into_owned(),
+        entry: LinkAddr(extent.entry),
+        end: LinkAddr(extent.end),
+    })
 }

@@ -2,7 +2,7 @@
 
 use goprogram::{Error, LinkAddr, MemoryAccess, Op, Program, Register, Role, ValueSource};
 
-use crate::build::{Mode, both_generations, program, with_each};
+use crate::build::{Go, Mode, both_generations, program, with_each};
 
 /// The accesses to the flag byte in a function: one byte, at the flag's offset from a register.
 fn flag_accesses(program: &Program, function: &str) -> Vec<MemoryAccess> {
@@ -20,14 +20,17 @@ fn flag_accesses(program: &Program, function: &str) -> Vec<MemoryAccess> {
 }
 
 /// A writer checks the flag, sets it, works, checks it again, and clears it.
-fn check_writer(program: &Program, function: &str) {
+fn check_writer(go: &Go, program: &Program, function: &str) {
     let accesses = flag_accesses(program, function);
     let shown: Vec<_> = accesses.iter().map(|access| (access.after, access.op, access.role, access.value)).collect();
-    assert!(accesses.len() >= 6, "{function}: {shown:?}");
-    assert_eq!((accesses[0].op, accesses[0].role), (Op::Read, Role::Check), "{function}: {shown:?}");
     let classic = matches!(program.map_layout().unwrap(), gomap::Layout::Classic(_));
     let count = |role| accesses.iter().filter(|access| access.role == role).count();
-    assert!(count(Role::Check) >= 2, "{function}: {shown:?}");
+    // Before 1.19 the function that ends the process never returned, so that one load may serve a check and
+    // the toggling after it.
+    if go.minor >= 19 {
+        assert_eq!((accesses[0].op, accesses[0].role), (Op::Read, Role::Check), "{function}: {shown:?}");
+        assert!(count(Role::Check) >= 2, "{function}: {shown:?}");
+    }
     assert!(count(Role::Store) >= 2, "{function}: {shown:?}");
     assert_eq!(count(Role::Other), 0, "{function}: {shown:?}");
     assert_eq!(count(Role::Store), count(Role::ToggleLoad), "{function}: {shown:?}");
@@ -76,7 +79,7 @@ fn writers_check_set_check_and_clear_the_flag() {
     with_each(|go, program| {
         let writers: &[&str] = if go.minor < 24 { &CLASSIC_WRITERS } else { &SWISS_WRITERS };
         for writer in writers {
-            check_writer(program, writer);
+            check_writer(go, program, writer);
         }
     });
 }
@@ -85,8 +88,8 @@ fn writers_check_set_check_and_clear_the_flag() {
 fn an_unoptimized_runtime_does_the_same() {
     for go in both_generations() {
         let program = program(&go, Mode::Unoptimized);
-        check_writer(&program, "runtime.mapassign_fast64");
-        check_writer(&program, if go.minor < 24 { "runtime.mapdelete_fast64" } else { SWISS_WRITERS[3] });
+        check_writer(&go, &program, "runtime.mapassign_fast64");
+        check_writer(&go, &program, if go.minor < 24 { "runtime.mapdelete_fast64" } else { SWISS_WRITERS[3] });
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Mode {
     NoDwarf,
     Stripped,
     UncompressedDwarf,
+    /// Classic maps in Go 1.24 and 1.25.
+    NoSwissMap,
 }
 
 pub(crate) const MODES: [Mode; 7] =
@@ -39,7 +41,7 @@ impl Mode {
 
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Mode::Plain | Mode::Cgo => &[],
+            Mode::Plain | Mode::Cgo | Mode::NoSwissMap => &[],
             Mode::Unoptimized => &["-gcflags=all=-N -l"],
             Mode::Pie => &["-buildmode=pie"],
             Mode::NoDwarf => &["-ldflags=-w"],
@@ -66,7 +68,7 @@ fn all() -> Vec<Go> {
             Go { minor, version, command }
         })
         .collect();
-    all.sort_by_key(|go| go.minor);
+    all.sort_by_key(|go| (go.minor, go.version.clone()));
     all
 }
 
@@ -76,6 +78,11 @@ pub(crate) fn both_generations() -> Vec<Go> {
     let classic = all.iter().rfind(|go| go.minor < 24).expect("a Go below 1.24");
     let newest = all.last().filter(|go| go.minor >= 24).expect("a Go from 1.24 on");
     vec![classic.clone(), newest.clone()]
+}
+
+/// The newest Go that can be told to have classic maps again; `None` if it is not among the toolchains.
+pub(crate) fn with_noswissmap() -> Option<Go> {
+    all().into_iter().rfind(|go| matches!(go.minor, 24 | 25))
 }
 
 /// The oldest Go, the last with classic maps, and the newest; with REDHANDED_ALL=1 every one.
@@ -101,6 +108,7 @@ pub(crate) fn build_to(go: &Go, mode: Mode, output: &Path) {
         .env("GOFLAGS", "-buildvcs=false")
         .env("GOPROXY", "off")
         .env("GOWORK", "off")
+        .env("GOEXPERIMENT", if mode == Mode::NoSwissMap { "noswissmap" } else { "" })
         .env("CGO_ENABLED", if mode == Mode::Cgo { "1" } else { "0" })
         .output()
         .unwrap();

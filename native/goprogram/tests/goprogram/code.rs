@@ -128,7 +128,11 @@ fn map_functions_are_told_from_others() {
 fn the_fatal_function_is_the_one_that_maps_call() {
     with_each(|go, program| {
         let names: Vec<String> = program.fatal_functions().into_iter().map(|function| function.name).collect();
-        let expected = if go.minor >= 24 { "internal/runtime/maps.fatal" } else { "runtime.fatal" };
+        let expected = match go.minor {
+            ..19 => "runtime.throw",
+            19..24 => "runtime.fatal",
+            24.. => "internal/runtime/maps.fatal",
+        };
         assert_eq!(names, [expected], "{}", go.version);
     });
 }

@@ -3,7 +3,7 @@
 use gomap::{ClassicBits, ClassicLayout, Layout, SwissLayout, TableLayout};
 use goprogram::{GLayout, MLayout, TypeKind};
 
-use crate::build::with_each;
+use crate::build::{Mode, program, with_each, with_noswissmap};
 
 #[test]
 fn map_headers_are_laid_out_as_each_go_has_them() {
@@ -19,6 +19,7 @@ fn map_headers_are_laid_out_as_each_go_has_them() {
                 buckets: 16,
                 oldbuckets: 24,
                 nevacuate: 32,
+                clear_seq: None,
                 extra: 40,
                 bits: ClassicBits { iterator: 1, old_iterator: 2, hash_writing: 4, same_size_grow: 8 },
             })
@@ -48,6 +49,19 @@ fn map_headers_are_laid_out_as_each_go_has_them() {
         };
         assert_eq!(*program.map_layout().unwrap(), expected, "{}", go.version);
     });
+}
+
+#[test]
+fn noswissmap_brings_classic_maps_back() {
+    let Some(go) = with_noswissmap() else { return };
+    let program = program(&go, Mode::NoSwissMap);
+    let Layout::Classic(layout) = program.map_layout().unwrap() else { panic!("Swiss maps") };
+    // Classic maps of these versions have one field more.
+    assert_eq!((layout.size, layout.flags, layout.clear_seq, layout.extra), (56, 8, Some(40), 48));
+    assert_eq!(layout.bits, ClassicBits::GO);
+    let fatal: Vec<String> = program.fatal_functions().into_iter().map(|function| function.name).collect();
+    assert_eq!(fatal, ["runtime.fatal"]);
+    assert!(program.version().text.contains(&go.version), "{}", program.version());
 }
 
 #[test]
