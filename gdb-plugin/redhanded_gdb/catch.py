@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 import gdb
 
-from . import inferior, procfs, race, traps
+from . import inferior, native, prefix, procfs, race, traps
 from .output import Lines
 
 #: How often a hold looks whether somebody has walked in, in seconds.
@@ -35,11 +35,12 @@ class Catch:
         self.lines = Lines(options.json)
         self.outcome: Optional[str] = None
         self.overlap: Any = None
+        self.report: Any = None
         self.failure: Optional[BaseException] = None
         self.accesses = self.overlaps = self.rescued = 0
         self.notes: list[str] = []
-        #: The goroutines that are kept at their check.
-        self.kept: set[int] = set()
+        #: The goroutines that are kept at their check, and whether their overlap is counted.
+        self.kept: dict[int, bool] = {}
         #: Where each thread was when its last trap was looked at, so that no trap counts twice.
         self.looked_at: dict[int, int] = {}
         #: Threads whose trap was looked at in a full stop, before gdb gets round to reporting it.
@@ -174,24 +175,25 @@ class Catch:
         again = self.watch.keep_at_check(stop, registers)
         goroutine = stop.goroutine
         if again is None:
-            if goroutine in self.kept and not stop.is_load:
-                self.kept.discard(goroutine)
+            if not stop.is_load and self.kept.pop(goroutine, None):
                 self.rescued += 1
             return False
         if goroutine not in self.kept:
-            self.kept.add(goroutine)
+            self.kept[goroutine] = False
             self.accesses += 1
             self.lines.show(self.watch.kept(stop))
-        if stop.proven is not None and goroutine not in self.counted:
+        if stop.proven is not None and not self.kept[goroutine]:
+            self.kept[goroutine] = True
             self._count(stop.proven)
         _jump(*again)
         return True
 
     def _rescue(self, dying: Any, registers: inferior.Registers) -> bool:
+        """Lets a goroutine that is about to end the process go on, as soon as nobody else is inside."""
         try:
             kind, pc, sp, flag = self.watch.rescue(dying, registers)
-        except Exception as error:
-            self.notes.append(str(error))
+        except native.core().Error as error:
+            self.notes.append(f"Stopped before the process ends: {error}.")
             return False
         if flag is not None:
             inferior.write_byte(self.watch.flag, flag)
@@ -221,3 +223,103 @@ class Catch:
         else:
             self.notes.append("No quiet moment was found to let go in: the process may die of its race now.")
         self.outcome = outcome
+
+    # The full stops, when all threads stand still.
+
+    def _continue(self) -> None:
+        """Lets the process run until the next full stop, and finds out what that is."""
+        self.suspecting, self.running = False, True
+        try:
+            said = gdb.execute("continue", to_string=True)
+        except KeyboardInterrupt:
+            said, self.outcome = "", "interrupted"
+        finally:
+            self.running = False
+        if self.failure is not None:
+            self.outcome = "stopped"
+        elif gdb.selected_inferior().pid == 0:
+            self.outcome = "exited"
+        elif self.suspecting:
+            self._confirm()
+        elif self.outcome is None and not self.leaving:
+            self.outcome = "interrupted" if traps.was_interrupted() else self._other_reason(said)
+
+    def _other_reason(self, said: str) -> str:
+        if self.options.seconds is not None and self.now() >= self.options.seconds * 1e9:
+            return "time"
+        # A breakpoint or signal of the user's: what gdb said of it is for them.
+        gdb.write(said)
+        return "stopped"
+
+    def _confirm(self) -> None:
+        """Looks at all threads: are two of them really inside?"""
+        with inferior.selection_kept():
+            self._look_ahead()
+            threads = list(inferior.stopped_threads())
+            overlap = self.overlap or self.watch.confirm(threads)
+            if overlap is None:
+                self.overlap = None
+                return
+            self.overlap, self.outcome = overlap, "overlap"
+            self.overlaps += 1
+            self.report = self.watch.report(overlap, threads)
+
+    def _look_ahead(self) -> None:
+        """Takes the traps that gdb has not got round to yet: their threads already stand still."""
+        for tid, registers in inferior.stopped_threads():
+            pc = registers("rip")
+            if tid in self.ahead or self.looked_at.get(tid) == pc:
+                continue
+            if pc in self.fatal:
+                self._look_at_dying(tid, registers)
+            elif self.watch.touches(registers):
+                self._look_at_access(tid, registers, pc)
+
+    def _look_at_access(self, tid: int, registers: inferior.Registers, pc: int) -> None:
+        stop = self.watch.stop(self.now(), tid, registers)
+        self.looked_at[tid] = pc
+        self.ahead.add(tid)
+        if self.options.rescue and self._keep(stop, registers):
+            return
+        self._show(stop)
+        self.overlap = self.overlap or stop.proven
+
+    def _look_at_dying(self, tid: int, registers: inferior.Registers) -> None:
+        dying = self.watch.dying(self.now(), tid, registers)
+        if dying is None:
+            return
+        self.ahead.add(tid)
+        if not (self.options.rescue and self._rescue(dying, registers)):
+            self.lines.show(self.watch.dying_line(dying))
+            self.accesses += 1
+            self.overlap = self.overlap or dying.overlap
+
+    # The end.
+
+    def _start_timer(self) -> threading.Timer:
+        timer = threading.Timer(self.options.seconds or 0, lambda: gdb.post_event(self._time_is_up))
+        timer.daemon = True
+        if self.options.seconds is not None:
+            timer.start()
+        return timer
+
+    def _time_is_up(self) -> None:
+        # The map may rest: then no trap notices that the time is up.
+        if self.running and self.outcome is None:
+            self.outcome = "time"
+            gdb.execute("interrupt", to_string=True)
+
+    def _report(self) -> None:
+        if self.outcome == "overlap":
+            race.remember(self.report)
+            prefix.show(self.report, self.options.json)
+        seconds = self.now() / 1e9
+        counts = (self.accesses, self.overlaps, self.rescued)
+        prefix.show(self.watch.summary(self.outcome, *counts, seconds, self.notes), self.options.json)
+
+
+def _jump(pc: int, sp: int) -> None:
+    """Lets the selected thread go on elsewhere."""
+    with inferior.language("c"):
+        gdb.parse_and_eval(f"$rsp = {sp:#x}")
+        gdb.parse_and_eval(f"$rip = {pc:#x}")

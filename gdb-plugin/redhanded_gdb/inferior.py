@@ -54,9 +54,24 @@ def session() -> Any:
     return made
 
 
-def read_memory(address: int, length: int) -> bytes:
-    """The process's memory; gdb.MemoryError where it isn't mapped."""
-    return bytes(gdb.selected_inferior().read_memory(address, length))
+def require_live(command: str) -> None:
+    """Refuses what only a live process allows."""
+    kind = connection()
+    if kind == "core":
+        raise gdb.GdbError(f"gomap {command} needs a live process: a core file doesn't run")
+    if not kind:
+        raise gdb.GdbError("no process: start one with `run` or `start`, or attach with `attach PID`")
+    thread = gdb.selected_thread()
+    if thread is None or not thread.is_stopped():
+        raise gdb.GdbError("the process is running: `interrupt` it first")
+
+
+def read_memory(address: int, length: int) -> bytes | None:
+    """The process's memory; None where it isn't mapped."""
+    try:
+        return bytes(gdb.selected_inferior().read_memory(address, length))
+    except (gdb.MemoryError, OverflowError):
+        return None
 
 
 def write_byte(address: int, byte: int) -> None:
@@ -74,11 +89,20 @@ def _load_bias(opened: Any) -> int:
     return int(entry.group(1), 16) - opened.entry
 
 
-def registers() -> Registers:
-    """The registers of the selected thread, each read when it is asked for."""
-    frame = gdb.newest_frame()
-    # Other types than a plain integer (rip is a code pointer, eflags a set of flags) convert too.
-    return lambda name: int(frame.read_register(name)) & 0xFFFF_FFFF_FFFF_FFFF
+def registers(thread: "gdb.InferiorThread | None" = None) -> Registers:
+    """The registers of a thread (the selected one if none is given), each read when it is asked for."""
+    frame = None if thread else gdb.newest_frame()
+
+    def read(name: str) -> int:
+        where = frame
+        if where is None:
+            # gdb knows frames only of the thread that is selected.
+            thread.switch()
+            where = gdb.newest_frame()
+        # Other types than a plain integer (rip is a code pointer, eflags a set of flags) convert too.
+        return int(where.read_register(name)) & 0xFFFF_FFFF_FFFF_FFFF
+
+    return read
 
 
 def tid(thread: "gdb.InferiorThread") -> int:
@@ -110,11 +134,10 @@ def selection_kept() -> Iterator[None]:
 
 
 def stopped_threads() -> Iterator[tuple[int, Registers]]:
-    """Every stopped thread with its registers. Leaves the last one selected."""
+    """Every stopped thread with its registers; reading them selects it."""
     for thread in sorted(gdb.selected_inferior().threads(), key=lambda thread: thread.num):
         if thread.is_valid() and thread.is_stopped():
-            thread.switch()
-            yield tid(thread), registers()
+            yield tid(thread), registers(thread)
 
 
 @contextmanager
@@ -126,9 +149,3 @@ def language(name: str) -> Iterator[None]:
         yield
     finally:
         gdb.execute(f"set language {before}", to_string=True)
-
-
-def set_register(name: str, value: int) -> None:
-    """Changes a register of the selected thread."""
-    with language("c"):
-        gdb.parse_and_eval(f"${name} = {value:#x}")

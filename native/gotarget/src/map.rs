@@ -7,11 +7,21 @@ use crate::expression::MapValue;
 use crate::memory::{RuntimeAddr, read_bytes};
 use crate::target::Target;
 
-/// All that a map's header says, with the directory and tables of a Swiss map.
+/// A map that an expression names, and what its header says.
 #[derive(Clone, Debug)]
 pub struct MapFacts {
     /// Which map.
     pub map: MapValue,
+    /// What its header says.
+    pub facts: HeaderFacts,
+}
+
+/// The largest header of any Go version is 48 bytes; a layout that says much more is wrong.
+const LARGEST_HEADER: u64 = 4096;
+
+/// What a header alone says, of a map that is known by its address.
+#[derive(Clone, Debug)]
+pub struct HeaderFacts {
     /// Where this program's headers keep their fields.
     pub layout: Layout,
     /// The header.
@@ -22,17 +32,23 @@ pub struct MapFacts {
     pub findings: Vec<Finding>,
 }
 
-/// The largest header of any Go version is 48 bytes; a layout that says much more is wrong.
-const LARGEST_HEADER: u64 = 4096;
-
 /// Reads and decodes a map's header.
 ///
 /// # Errors
 /// The program doesn't tell its layout, or the header is not mapped.
 pub fn facts(target: &Target<'_>, map: MapValue) -> Result<MapFacts, Error> {
+    let facts = header_at(target, map.header)?;
+    Ok(MapFacts { map, facts })
+}
+
+/// Reads and decodes the header at an address.
+///
+/// # Errors
+/// As [`facts`].
+pub fn header_at(target: &Target<'_>, addr: RuntimeAddr) -> Result<HeaderFacts, Error> {
     let layout = *target.program.map_layout()?;
     let size = layout.size().min(LARGEST_HEADER) as usize;
-    let header = Header::decode(&layout, &read_bytes(target.memory, map.header, size)?)?;
+    let header = Header::decode(&layout, &read_bytes(target.memory, addr, size)?)?;
     let mut mapped = |addr, len| is_mapped(target, addr, len);
     let mut findings = header.findings(&mut mapped);
     let mut tables = None;
@@ -44,7 +60,7 @@ pub fn facts(target: &Target<'_>, map: MapValue) -> Result<MapFacts, Error> {
         findings.extend(read.findings(swiss, &mut mapped));
         tables = Some(read);
     }
-    Ok(MapFacts { map, layout, header, tables, findings })
+    Ok(HeaderFacts { layout, header, tables, findings })
 }
 
 /// Whether the first and the last byte of a range can be read.

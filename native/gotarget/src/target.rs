@@ -52,8 +52,8 @@ impl Target<'_> {
     /// [`Error::WrongProgram`] where it isn't.
     pub fn verify(&self) -> Result<(), Error> {
         let wrong = || Error::WrongProgram { path: self.program.path().to_owned() };
-        // Breakpoints may be set anywhere but are rare here: nobody stops in the middle of rt0_go.
-        let function = self.program.function("runtime.rt0_go").ok_or_else(wrong)?;
+        // In every Go program, and over before anyone could set a breakpoint in it.
+        let function = self.program.function("runtime.schedinit").ok_or_else(wrong)?;
         let len = function.end.0.saturating_sub(function.entry.0).min(256);
         let code = self.program.code(function.entry, len).ok_or_else(wrong)?;
         let running = read_bytes(self.memory, self.bias.to_runtime(function.entry), code.len())?;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use gotarget::catch::{FlagTrap, Registers};
 use gotarget::stack::Names;
 use gotarget::threads::Thread;
-use gotarget::{LoadBias, Target, expression, goroutine, map, threads};
+use gotarget::{LoadBias, RuntimeAddr, Target, expression, goroutine, map, threads};
 use pyo3::prelude::*;
 use report::facts;
 
@@ -84,6 +84,11 @@ impl Session {
             let facts = map::facts(target, expression::map(target, expression)?)?;
             Ok(Shown::new(facts::header(target.program, &facts)))
         })
+    }
+
+    /// The header at an address, in one line: for a debugger's printer.
+    fn summary(&self, py: Python<'_>, header: u64) -> PyResult<String> {
+        self.0.look(py, |target| Ok(facts::summary(&map::header_at(target, RuntimeAddr(header))?)))
     }
 
     /// All goroutines; `threads` are the stopped threads, `current` is the selected one.

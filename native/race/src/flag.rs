@@ -231,7 +231,9 @@ impl<S: Clone> FlagWatch<S> {
         }
         let own = self.window(goroutine)?.access.clone();
         self.last_writer = Some(own.clone());
-        Overlap::between(self.other_writer(goroutine)?.access.clone(), own)
+        let others = self.windows.iter().filter(|window| window.access.goroutine != goroutine);
+        let mut plain = others.filter(|window| !window.access.kind.is_write() || window.phase != Phase::Checked);
+        Overlap::between(plain.next()?.access.clone(), own)
     }
 
     /// Opens a window. Returns the overlap with the latest of the windows that are open by the books.
@@ -241,7 +243,13 @@ impl<S: Clone> FlagWatch<S> {
         let access = Access { goroutine, map: self.map, kind, entered: at, left: None, deed, scene };
         let found = self.judge.enter(access.clone());
         self.windows.push(Window { access, phase, loaded: None });
-        found.into_iter().next_back()
+        found.into_iter().rfind(|overlap| self.has_marked(overlap.first.goroutine))
+    }
+
+    /// Whether a goroutine's write is under way with the byte set. Two writers that have only checked it
+    /// are inside too, but a moment later one of them shows more.
+    fn has_marked(&self, goroutine: Goroutine) -> bool {
+        self.phase(goroutine).is_some_and(|phase| phase != Phase::Checked)
     }
 
     /// The overlap of a goroutine's open window with the writer that last stored the byte.

@@ -1,10 +1,11 @@
 //! Facts of a process and the judge's overlaps, as the plain data of reports.
 
+use gomap::{Growth, Verdict};
 use goprogram::Program;
 use gotarget::catch::{Caught, Dying, FlagTrap, Scene};
 use gotarget::expression::MapValue;
 use gotarget::goroutine::Goroutine;
-use gotarget::map::MapFacts;
+use gotarget::map::{HeaderFacts, MapFacts};
 use gotarget::threads::Thread;
 use gotarget::{RuntimeAddr, Target, stack};
 use race::{Access, Deed, Kind, Overlap};
@@ -74,9 +75,33 @@ pub fn subject(program: &Program, map: &MapValue) -> Subject {
 }
 
 /// A map header.
-pub fn header(program: &Program, facts: &MapFacts) -> HeaderReport {
-    let subject = subject(program, &facts.map);
-    HeaderReport::new(subject, &facts.layout, &facts.header, facts.tables.as_ref(), &facts.findings)
+pub fn header(program: &Program, map: &MapFacts) -> HeaderReport {
+    let subject = subject(program, &map.map);
+    let HeaderFacts { layout, header, tables, findings } = &map.facts;
+    HeaderReport::new(subject, layout, header, tables.as_ref(), findings)
+}
+
+/// A map header in one line, for a debugger's printer: `map with 12 entries, flags 0, 2 buckets`.
+pub fn summary(facts: &HeaderFacts) -> String {
+    let HeaderFacts { layout, header, findings, .. } = facts;
+    let entries = match header.len() {
+        1 => "1 entry".to_owned(),
+        len => format!("{len} entries"),
+    };
+    let mut words = vec![
+        format!("map with {entries}"),
+        format!("flags {}", layout.describe_flags(header.flags())),
+        header.shape().to_string(),
+    ];
+    if header.growth() != Growth::NotGrowing {
+        words.push(header.growth().to_string());
+    }
+    words.extend(findings.iter().map(|finding| match finding.verdict {
+        Verdict::Damaged => format!("DAMAGED: {finding}"),
+        Verdict::BeingWritten => format!("being written: {finding}"),
+        Verdict::Unmarked => format!("damaged, or written unmarked: {finding}"),
+    }));
+    words.join(", ")
 }
 
 /// One access, as it comes.
