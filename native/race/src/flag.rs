@@ -179,6 +179,11 @@ impl<S: Clone> FlagWatch<S> {
         let set_by_another = hit.exact && self.is_set(hit.byte) && self.phase(hit.goroutine) == Some(Phase::Checked);
         if let Some(window) = self.window_mut(hit.goroutine) {
             window.loaded = Some(hit.byte);
+            if set_by_another {
+                // What the check said is out of date: this is what it knows now.
+                window.access.deed = deed;
+                window.access.scene = hit.scene;
+            }
         }
         let proven = if set_by_another { self.with_last_writer(hit.goroutine) } else { None };
         Seen { deed, proven, suspected: None }
