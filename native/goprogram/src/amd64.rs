@@ -379,3 +379,91 @@ fn is_immediate(kind: OpKind) -> bool {
             | OpKind::Immediate32to64
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The access of the first instruction of `bytes`.
+    fn first(bytes: &[u8]) -> Option<MemoryAccess> {
+        let code = Code { start: 0x1000, bytes };
+        let function = Function { name: "f".to_owned(), entry: LinkAddr(0x1000), end: LinkAddr(0x2000) };
+        access(&code, &function, &code.instructions_from(0x1000).next()?)
+    }
+
+    #[test]
+    fn registers_have_the_names_of_debuggers() {
+        for (register, name) in REGISTERS {
+            assert_eq!(register.to_string(), name);
+            assert_eq!(name.parse(), Ok(register));
+        }
+        assert!("eax".parse::<Register>().is_err());
+    }
+
+    #[test]
+    fn a_load_into_its_own_base_hides_its_address() {
+        let access = first(&[0x0f, 0xb6, 0x40, 0x08]).unwrap(); // movzbl 0x8(%rax),%eax
+        assert_eq!((access.op, access.value), (Op::Read, ValueSource::Register(Register::Rax)));
+        assert_eq!(access.effective_address(&|_| 0x5000), None);
+        assert!(!access.address_kept && !access.rewindable);
+    }
+
+    #[test]
+    fn a_full_address_is_computed() {
+        let access = first(&[0x88, 0x4c, 0x73, 0xf8]).unwrap(); // mov %cl,-0x8(%rbx,%rsi,2)
+        assert_eq!((access.op, access.role, access.size), (Op::Write, Role::Store, 1));
+        assert_eq!(access.value, ValueSource::Register(Register::Rcx));
+        let registers = |register| match register {
+            Register::Rbx => 0x5000,
+            Register::Rsi => 0x10,
+            other => panic!("{other} is not in the address"),
+        };
+        assert_eq!(access.effective_address(&registers), Some(0x5018));
+    }
+
+    #[test]
+    fn an_address_may_be_relative_to_the_program_counter() {
+        let access = first(&[0x80, 0x3d, 0x10, 0x00, 0x00, 0x00, 0x00]).unwrap(); // cmpb $0x0,0x10(%rip)
+        assert_eq!((access.base, access.disp), (Some(Register::Rip), 0x10));
+        assert_eq!(access.effective_address(&|_| 0x55_0000_1007), Some(0x55_0000_1017));
+        assert_eq!((access.role, access.value), (Role::Check, ValueSource::ZeroFlag { mask: 0xff }));
+    }
+
+    #[test]
+    fn the_value_is_where_the_instruction_leaves_it() {
+        let value = |bytes: &[u8]| first(bytes).unwrap().value;
+        assert_eq!(value(&[0xf6, 0x43, 0x08, 0x04]), ValueSource::ZeroFlag { mask: 4 }); // testb $0x4,0x8(%rbx)
+        assert_eq!(value(&[0x80, 0x7b, 0x08, 0x01]), ValueSource::None); // cmpb $0x1,0x8(%rbx)
+        assert_eq!(value(&[0x83, 0x7b, 0x08, 0x00]), ValueSource::None); // cmpl $0x0,0x8(%rbx)
+        assert_eq!(value(&[0xc6, 0x43, 0x08, 0x05]), ValueSource::Immediate(5)); // movb $0x5,0x8(%rbx)
+        let zeros = [0x48, 0xc7, 0x43, 0x08, 0, 0, 0, 0]; // movq $0x0,0x8(%rbx)
+        assert_eq!(value(&zeros), ValueSource::Immediate(0));
+        let one = [0x48, 0xc7, 0x43, 0x08, 1, 0, 0, 0]; // movq $0x1,0x8(%rbx)
+        assert_eq!(value(&one), ValueSource::None);
+        assert_eq!(value(&[0x88, 0x63, 0x08]), ValueSource::HighByte(Register::Rax)); // mov %ah,0x8(%rbx)
+        assert_eq!(value(&[0x40, 0x88, 0x73, 0x08]), ValueSource::Register(Register::Rsi)); // mov %sil,0x8(%rbx)
+        assert_eq!(value(&[0x0f, 0x11, 0x43, 0x08]), ValueSource::None); // movups %xmm0,0x8(%rbx)
+        assert_eq!(value(&[0x86, 0x4b, 0x08]), ValueSource::None); // xchg %cl,0x8(%rbx)
+    }
+
+    #[test]
+    fn only_a_pure_read_is_rewindable() {
+        let rewindable = |bytes: &[u8]| first(bytes).unwrap().rewindable;
+        assert!(rewindable(&[0x0f, 0xb6, 0x4b, 0x08])); // movzbl 0x8(%rbx),%ecx
+        assert!(rewindable(&[0x80, 0x7b, 0x08, 0x00])); // cmpb $0x0,0x8(%rbx)
+        assert!(!rewindable(&[0x03, 0x4b, 0x08])); // add 0x8(%rbx),%ecx
+        assert!(!rewindable(&[0xff, 0x73, 0x08])); // push 0x8(%rbx)
+        assert!(!rewindable(&[0xf0, 0x08, 0x19])); // lock or %bl,(%rcx)
+        assert!(first(&[0xf0, 0x08, 0x19]).unwrap().locked);
+        assert!(first(&[0x86, 0x4b, 0x08]).unwrap().locked); // xchg is atomic without the prefix
+    }
+
+    #[test]
+    fn what_touches_no_memory_is_no_access() {
+        assert_eq!(first(&[0x48, 0x8d, 0x43, 0x08]), None); // lea 0x8(%rbx),%rax
+        assert_eq!(first(&[0x90]), None); // nop
+        assert_eq!(first(&[0x0f, 0x1f, 0x40, 0x00]), None); // nopl 0x0(%rax)
+        assert_eq!(first(&[0x06]), None); // no instruction in 64-bit mode
+        assert_eq!(first(&[]), None);
+    }
+}

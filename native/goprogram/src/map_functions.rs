@@ -31,44 +31,41 @@ pub struct MapFunction {
 /// The package that holds Swiss maps (Go's src/internal/runtime/maps).
 const SWISS: &str = "internal/runtime/maps.";
 
+/// How methods begin that a Swiss map calls to store an entry.
+const SWISS_ASSIGN: &[&str] = &[
+    "PutSlot",
+    "putSlot",
+    "uncheckedPutSlot",
+    "grow",
+    "rehash",
+    "split",
+    "reset",
+    "installTableSplit",
+    "replaceTable",
+];
+
 impl MapFunction {
     /// Classifies a function by its linker name; `None` if it is not map code.
     pub fn named(name: &str) -> Option<MapFunction> {
         use MapFunctionKind::{Access, Assign, Clear, Delete, Iterate, Other};
         let of = |kind, write| Some(MapFunction { kind, write });
         let name = name.strip_suffix(".abi0").unwrap_or(name);
-        if let Some(method) = name.strip_prefix(SWISS) {
-            // internal/runtime/maps.(*Map).Delete: what counts is the last word.
-            let word = method.rsplit('.').next().unwrap_or(method);
-            return match word {
-                _ if method.starts_with("(*Iter)") => of(Iterate, false),
-                _ if word.starts_with("PutSlot") => of(Assign, true),
-                "Delete" | "deleteSmall" | "tombstone" | "pruneTombstones" => of(Delete, true),
-                "Clear" | "clearSmall" | "clear" => of(Clear, true),
-                _ if ["Get", "get", "runtime_mapaccess", "mapaccess"].iter().any(|start| word.starts_with(start)) => {
-                    of(Access, false)
+        if let Some(function) = name.strip_prefix(SWISS) {
+            let (receiver, word) = function.rsplit_once('.').unwrap_or(("", function));
+            let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| word.starts_with(prefix));
+            return match receiver {
+                "(*Iter)" => of(Iterate, false),
+                "(*Map)" | "(*table)" if starts(&["Get", "get"]) => of(Access, false),
+                "(*Map)" | "(*table)" if starts(&["Delete", "delete", "tombstone", "pruneTombstones"]) => {
+                    of(Delete, word != "tombstones")
                 }
-                _ if [
-                    "grow",
-                    "rehash",
-                    "split",
-                    "installTableSplit",
-                    "replaceTable",
-                    "putSlot",
-                    "uncheckedPutSlot",
-                    "runtime_mapassign",
-                    "reset",
-                    "growTo",
-                ]
-                .iter()
-                .any(|start| word.starts_with(start)) =>
-                {
-                    of(Assign, true)
-                }
-                _ if word.starts_with("runtime_mapdelete") => of(Delete, true),
-                _ if word.starts_with("runtime_mapclear") => of(Clear, true),
-                _ if method.starts_with("(*Map)") || method.starts_with("(*table)") => of(Other, false),
-                _ if ["NewMap", "NewEmptyMap", "newTable", "fatal"].contains(&word) => of(Other, false),
+                "(*Map)" | "(*table)" if starts(&["Clear", "clear"]) => of(Clear, true),
+                "(*Map)" | "(*table)" if starts(SWISS_ASSIGN) => of(Assign, true),
+                "(*Map)" | "(*table)" => of(Other, false),
+                "" if starts(&["runtime_mapaccess"]) => of(Access, false),
+                "" if starts(&["runtime_mapassign"]) => of(Assign, true),
+                "" if starts(&["runtime_mapdelete"]) => of(Delete, true),
+                "" if starts(&["NewMap", "NewEmptyMap", "newTable", "fatal"]) => of(Other, false),
                 _ => None,
             };
         }

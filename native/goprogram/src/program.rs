@@ -152,3 +152,14 @@ fn find_build_info(elf: &Elf) -> Result<Option<BuildInfo>, Error> {
     // Without section headers it is still at the start of a writable segment.
     Ok(elf.writable_segments()?.into_iter().find_map(BuildInfo::find))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Program;
+
+    #[test]
+    fn a_program_may_be_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Program>();
+    }
+}
