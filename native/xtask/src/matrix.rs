@@ -202,11 +202,13 @@ impl Bench<'_> {
             let (so, seen, ended) = run()?;
             count += u32::from(so);
             let end = seen.end.map_or_else(
-                || format!("no end; gdb said {:?}", seen.other.last()),
+                || format!("no end; gdb said: {}", seen.other.join("; ")),
                 |(outcome, overlaps, rescued)| format!("{outcome}, {overlaps} overlaps, {rescued} rescued"),
             );
             let sample = ended.sample.end()?;
-            let held = sample.last().map_or("nothing", String::as_str);
+            let died = ["fatal error:", "panic:", "SIG", "unexpected"];
+            let fatal = sample.iter().find(|line| died.iter().any(|word| line.starts_with(word)));
+            let held = fatal.or(sample.last()).map_or("nothing", String::as_str);
             eprintln!(
                 "{title} {number}/{runs}: {}; {end}; {} accesses; the program ended with {held:?}",
                 if so { "yes" } else { "no" },
