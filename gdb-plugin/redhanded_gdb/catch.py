@@ -21,6 +21,9 @@ POLL = 0.0003
 #: At most this part of the time is spent in holds.
 HOLD_SHARE = 0.5
 
+#: A trap notices that the time is up; if none comes for so long, the map rests, and a timer does, in seconds.
+GRACE = 0.25
+
 #: How long to look for a moment in which nobody is inside before letting go, in seconds.
 QUIET = 2.0
 
@@ -60,6 +63,7 @@ class Catch:
             try:
                 while self.outcome is None:
                     self._continue()
+                timer.cancel()
                 if self.options.rescue and self.outcome not in ("exited", "overlap"):
                     self._leave_quietly()
             finally:
@@ -184,7 +188,7 @@ class Catch:
             self.lines.show(self.watch.kept(stop))
         if stop.proven is not None and not self.kept[goroutine]:
             self.kept[goroutine] = True
-            self._count(stop.proven)
+            self._count(stop)
         _jump(*again)
         return True
 
@@ -202,9 +206,9 @@ class Catch:
         _jump(pc, sp)
         return True
 
-    def _count(self, overlap: Any) -> None:
+    def _count(self, stop: Any) -> None:
         self.overlaps += 1
-        report = self.watch.report(overlap, [])
+        report = self.watch.report_at(stop.proven, stop)
         race.remember(report)
         if self.overlaps == 1 or self.options.json:
             self.lines.show(report)
@@ -297,17 +301,22 @@ class Catch:
     # The end.
 
     def _start_timer(self) -> threading.Timer:
-        timer = threading.Timer(self.options.seconds or 0, lambda: gdb.post_event(self._time_is_up))
+        seconds = self.options.seconds
+        timer = threading.Timer((seconds or 0) + GRACE, self._post_that_time_is_up)
         timer.daemon = True
-        if self.options.seconds is not None:
+        if seconds is not None:
             timer.start()
         return timer
 
+    def _post_that_time_is_up(self) -> None:
+        # In the timer's thread. An event that is still waiting when gdb exits would crash it.
+        if self.running and self.outcome is None:
+            gdb.post_event(self._time_is_up)
+
     def _time_is_up(self) -> None:
-        # The map may rest: then no trap notices that the time is up.
         if self.running and self.outcome is None:
             self.outcome = "time"
-            gdb.execute("interrupt", to_string=True)
+            gdb.execute("interrupt")
 
     def _report(self) -> None:
         if self.outcome == "overlap":

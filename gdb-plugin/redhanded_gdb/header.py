@@ -28,6 +28,6 @@ class Header(gdb.Command):
         options, expression = prefix.with_expression(prefix.parser("gomap header"), argument)
         prefix.show(inferior.session().header(expression), options.json)
 
-    def complete(self, text: str, word: str) -> list[str]:
+    def complete(self, text: str, word: str | None) -> list[str]:
         """Completes map variables."""
         return prefix.complete_maps(text, word, OPTIONS)

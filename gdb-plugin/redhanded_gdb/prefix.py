@@ -103,8 +103,10 @@ def colour() -> bool:
     )
 
 
-def complete_maps(text: str, word: str, options: tuple[str, ...] = ()) -> list[str]:
+def complete_maps(text: str, word: str | None, options: tuple[str, ...] = ()) -> list[str]:
     """Completes map variables, and options once a dash is typed."""
+    if word is None:  # gdb only asks where words end
+        return []
     typed = text[text.rfind(" ") + 1 :]
     try:
         candidates = options if typed.startswith("-") else inferior.map_variables(typed)

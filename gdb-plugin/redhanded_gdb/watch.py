@@ -67,6 +67,6 @@ class Watch(gdb.Command):
         inferior.require_live("watch")
         Catch(inferior.session().watch(expression), options).run()
 
-    def complete(self, text: str, word: str) -> list[str]:
+    def complete(self, text: str, word: str | None) -> list[str]:
         """Completes map variables and options."""
         return prefix.complete_maps(text, word, OPTIONS)

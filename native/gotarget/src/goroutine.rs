@@ -190,6 +190,6 @@ fn creator(target: &Target<'_>, gopc: u64) -> Option<Frame> {
     }
     let pc = Pc { addr: RuntimeAddr(gopc), cfa: RuntimeAddr(0), is_return: true };
     let frame = stack::lines(target, pc).first()?.clone();
-    // The runtime creates the main goroutine and its own helpers in assembly: no `go` statement to show.
-    Some(frame).filter(|frame| !frame.function.starts_with("runtime.rt0_go"))
+    // The runtime starts the main goroutine from assembly: there is no `go` statement to show.
+    Some(frame).filter(|frame| !["runtime.rt0_go", "runtime.newproc"].contains(&frame.function.as_str()))
 }

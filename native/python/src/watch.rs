@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gotarget::catch::{self, Caught, FlagTrap, Rescue, Scene};
-use gotarget::threads::Thread;
 use gotarget::{RuntimeAddr, goroutine};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -171,7 +170,7 @@ impl Watch {
         self.process.look(py, |target| Ok(self.trap.borrow().is_quiet(target)))
     }
 
-    /// The report of an overlap; `threads` are those that stand still now.
+    /// The report of an overlap that was confirmed in a full stop: `threads` are all threads.
     fn report(&self, py: Python<'_>, overlap: &Overlap, threads: Vec<GivenThread<'_>>) -> PyResult<Shown> {
         self.process.look(py, |target| {
             let threads = describe(target, &threads)?;
@@ -181,10 +180,24 @@ impl Watch {
                 Standing {
                     goroutine: goroutine::goroutine(target, g).ok(),
                     inside: trap.is_inside(culprit, &threads),
-                    held: threads.iter().any(|thread: &Thread| thread.goroutine == Some(g)),
+                    held: threads.iter().any(|thread| thread.goroutine == Some(g)),
                 }
             };
             Ok(Shown::new(facts::race(target, &trap, &overlap.0, &standing)))
+        })
+    }
+
+    /// The report of an overlap that a stop has just proven, while the other threads run: at that
+    /// instant both were inside, and this one is held.
+    fn report_at(&self, py: Python<'_>, overlap: &Overlap, stop: &Stop) -> PyResult<Shown> {
+        self.process.look(py, |target| {
+            let held = stop.access().map(|caught| caught.goroutine);
+            let standing = |culprit: race::Goroutine| Standing {
+                goroutine: goroutine::goroutine(target, RuntimeAddr(culprit.0)).ok(),
+                inside: true,
+                held: held == Some(culprit),
+            };
+            Ok(Shown::new(facts::race(target, &self.trap.borrow(), &overlap.0, &standing)))
         })
     }
 
