@@ -68,9 +68,13 @@ fn show(version: &str, gdb: &Path, native: &Path, built: &Built) -> Result<bool>
 /// What gdb has shown so far.
 #[derive(Default)]
 struct Evidence {
-    /// The goroutine that set the flag, in the first such line.
+    /// Whether the flag was seen going 0→1.
+    shown: bool,
+    /// The goroutine that has set it, as long as it is set.
     setter: Option<u64>,
-    /// Whether another goroutine's access came after it.
+    /// The goroutines that found it set: their lines may come before the setter's.
+    found: BTreeSet<u64>,
+    /// Whether another goroutine's access came while it was set.
     intruded: bool,
     /// The goroutines of the report.
     culprits: BTreeSet<u64>,
@@ -89,20 +93,32 @@ impl Evidence {
         if line.contains(" by goroutine ") && line.ends_with(':') {
             self.culprits.insert(goid);
             self.report.push(line.to_owned());
-        } else if self.setter.is_some_and(|setter| setter != goid) {
-            self.intruded = true;
-        } else if line.contains("0→1") {
+        } else if line.contains("s  thread ") {
+            self.access(goid, line);
+        }
+    }
+
+    fn access(&mut self, goid: u64, line: &str) {
+        self.intruded |= self.setter.is_some_and(|setter| setter != goid);
+        if line.contains("0→1") {
+            self.shown = true;
             self.setter = Some(goid);
+            self.intruded |= self.found.iter().any(|other| *other != goid);
+        } else if line.contains("1→0") {
+            self.setter = None;
+            self.found.clear();
+        } else if line.contains("writing 1") {
+            self.found.insert(goid);
         }
     }
 
     /// What is missing, in words.
     fn lacks(&self, lines: [usize; 2]) -> Vec<String> {
         let mut lacks = Vec::new();
-        if self.setter.is_none() {
+        if !self.shown {
             lacks.push("a flag going 0→1".to_owned());
         } else if !self.intruded {
-            lacks.push("another goroutine's access after it".to_owned());
+            lacks.push("another goroutine's access while it is set".to_owned());
         }
         if self.culprits.len() != 2 {
             lacks.push(format!("a report with two goroutines (has {:?})", self.culprits));
@@ -156,6 +172,23 @@ Previous write at 0x00c000010000 by goroutine 18:
     #[test]
     fn a_full_report_lacks_nothing() {
         assert_eq!(lacks(SHOWN, [20, 27]), 0);
+    }
+
+    #[test]
+    fn the_second_goroutine_may_be_heard_of_first() {
+        let mut lines: Vec<&str> = SHOWN.lines().collect();
+        lines.swap(1, 2);
+        assert_eq!(lacks(&lines.join("\n"), [20, 27]), 0);
+    }
+
+    #[test]
+    fn writes_one_after_the_other_are_no_evidence() {
+        let one = "1.0s  thread 1  goroutine 18  sets      writing 0→1  main.writerA  main.go:20\n\
+                   1.1s  thread 1  goroutine 18  checks    writing 1    main.writerA  main.go:20\n\
+                   1.2s  thread 1  goroutine 18  clears    writing 1→0  main.writerA  main.go:20\n";
+        let mut evidence = Evidence::default();
+        format!("{one}{}", one.replace("18", "19")).lines().for_each(|line| evidence.add(line));
+        assert!(evidence.shown && !evidence.intruded);
     }
 
     #[test]
