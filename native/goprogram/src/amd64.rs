@@ -55,7 +55,32 @@ const REGISTERS: [(Register, &str); 18] = [
     (Register::Eflags, "eflags"),
 ];
 
+/// General registers in DWARF's order (System V ABI, amd64 supplement, figure 3.36).
+const DWARF_ORDER: [Register; 16] = [
+    Register::Rax,
+    Register::Rdx,
+    Register::Rcx,
+    Register::Rbx,
+    Register::Rsi,
+    Register::Rdi,
+    Register::Rbp,
+    Register::Rsp,
+    Register::R8,
+    Register::R9,
+    Register::R10,
+    Register::R11,
+    Register::R12,
+    Register::R13,
+    Register::R14,
+    Register::R15,
+];
+
 impl Register {
+    /// The general register with this number in DWARF.
+    pub(crate) fn from_dwarf(number: u16) -> Option<Register> {
+        DWARF_ORDER.get(usize::from(number)).copied()
+    }
+
     /// The name that debuggers use: `rax`, `eflags`.
     pub fn name(self) -> &'static str {
         REGISTERS.iter().find(|(register, _)| *register == self).map_or("", |(_, name)| name)

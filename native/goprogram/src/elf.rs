@@ -8,12 +8,12 @@ use std::sync::{Arc, OnceLock};
 use memmap2::Mmap;
 use object::elf::{EM_X86_64, FileHeader64, PT_LOAD};
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
-use object::{LittleEndian, Object, ObjectSection, ObjectSegment};
+use object::{CompressedData, CompressionFormat, LittleEndian, Object, ObjectSection, ObjectSegment};
 
 use crate::Error;
 
 /// The sections that questions need.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 14] = [
     ".debug_info",
     ".debug_abbrev",
     ".debug_str",
@@ -24,6 +24,8 @@ const SECTIONS: [&str; 12] = [
     ".debug_ranges",
     ".debug_rnglists",
     ".debug_aranges",
+    ".debug_loc",
+    ".debug_loclists",
     ".debug_frame",
     ".go.buildinfo",
 ];
@@ -109,7 +111,13 @@ impl Elf {
             return Ok(bytes);
         }
         let bytes: Arc<[u8]> = match self.object()?.section_by_name(name) {
-            Some(section) => section.compressed_data()?.decompress()?.into(),
+            Some(section) => {
+                let compressed = section.compressed_data()?;
+                if !is_plausible(&compressed) {
+                    return Err(Error::damaged(format_args!("section {name} claims an impossible size")));
+                }
+                compressed.decompress()?.into()
+            }
             None => Arc::default(),
         };
         Ok(cell.get_or_init(|| bytes))
@@ -134,4 +142,16 @@ impl Elf {
             .filter(|segment| segment.p_type(LittleEndian) == PT_LOAD)
             .find_map(|segment| segment.data_range(LittleEndian, &*self.map, address, len).ok()?)
     }
+}
+
+/// Whether the data can really hold as much as its header claims: memory is set aside for that much.
+fn is_plausible(compressed: &CompressedData<'_>) -> bool {
+    // Bytes that one compressed byte can stand for, at most: 258 for 2 bits in deflate; 128 KiB for 4 in zstd.
+    let ratio = match compressed.format {
+        CompressionFormat::Zlib => 1_032,
+        _ => 32_768,
+    };
+    let len = u64::try_from(compressed.data.len()).unwrap_or(u64::MAX);
+    // No section of 32-bit DWARF is larger than that.
+    compressed.uncompressed_size <= len.saturating_mul(ratio).min(u64::from(u32::MAX))
 }

@@ -103,6 +103,14 @@ impl Structure {
 }
 
 impl Program {
+    /// The offset of a field in a structure type, in bytes: `field_offset("runtime.m", "alllink")`.
+    ///
+    /// # Errors
+    /// [`Error::NoDwarf`]; [`Error::UnknownType`] or [`Error::UnknownField`].
+    pub fn field_offset(&self, type_name: &str, field: &str) -> Result<u64, Error> {
+        Structure::named(self, type_name)?.offset(field)
+    }
+
     /// Where the fields of this program's map headers lie.
     ///
     /// # Errors

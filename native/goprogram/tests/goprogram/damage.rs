@@ -109,3 +109,21 @@ fn a_damaged_program_does_no_harm() {
         }
     }
 }
+
+#[test]
+fn a_section_that_claims_to_be_huge_is_refused() {
+    use object::{Object, ObjectSection};
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("program");
+    build_to(&both_generations()[1], Mode::Plain, &file);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let elf = object::File::parse(&*bytes).unwrap();
+    let (start, _) = elf.section_by_name(".debug_info").unwrap().file_range().unwrap();
+    // ch_size of the Elf64_Chdr at the section's start.
+    let size = usize::try_from(start).unwrap() + 8;
+    bytes[size..size + 8].copy_from_slice(&(1u64 << 31).to_le_bytes());
+    std::fs::write(&file, bytes).unwrap();
+    let program = Program::open(&file).unwrap();
+    assert!(matches!(program.variable("main.shared"), Err(Error::Damaged { .. })));
+}
