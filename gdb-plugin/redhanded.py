@@ -6,11 +6,16 @@ Prints nothing. Loading it again, after a rebuild or by accident, replaces the c
 import sys
 from pathlib import Path
 
-PLUGIN = Path(__file__).resolve().parent
-if str(PLUGIN) not in sys.path:
-    sys.path.insert(0, str(PLUGIN))
-for loaded in [name for name in sys.modules if name.split(".")[0] == "redhanded_gdb"]:
+HERE = Path(__file__).resolve().parent
+PACKAGES = {"redhanded_gdb": HERE, "redhanded": HERE.parent / "native" / "python"}
+
+if "redhanded_gdb" in sys.modules:
+    sys.modules["redhanded_gdb"].unload()
+for loaded in [name for name in sys.modules if name.split(".")[0] in PACKAGES]:
     del sys.modules[loaded]
+for folder in PACKAGES.values():
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
 
 import redhanded_gdb  # noqa: E402  (only now is it on the path)
 

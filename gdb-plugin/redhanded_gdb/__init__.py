@@ -19,3 +19,10 @@ def load() -> None:
     ):
         command()
     printers.register_everywhere()
+
+
+def unload() -> None:
+    """Takes back what a second load would double. Commands are replaced by being defined again."""
+    from . import printers
+
+    printers.unregister()

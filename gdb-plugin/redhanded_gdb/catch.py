@@ -11,8 +11,11 @@ import time
 from typing import Any, Optional
 
 import gdb
+from redhanded import procfs
+from redhanded.failure import Failure
+from redhanded.library import core
 
-from . import inferior, native, prefix, procfs, race, traps
+from . import inferior, prefix, race, traps
 from .output import Lines
 
 #: How often a hold looks whether somebody has walked in, in seconds.
@@ -55,7 +58,7 @@ class Catch:
     def run(self) -> None:
         """Arms, lets the process run until something is caught, disarms, and reports."""
         if self.options.hold and not procfs.is_here(self.pid):
-            raise gdb.GdbError("--hold needs a process on this machine: here it is remote")
+            raise Failure("--hold needs a process on this machine: here it is remote")
         with traps.armed(self):
             self.lines.note(self._announcement())
             self.began = time.monotonic_ns()
@@ -196,7 +199,7 @@ class Catch:
         """Lets a goroutine that is about to end the process go on, as soon as nobody else is inside."""
         try:
             kind, pc, sp, flag = self.watch.rescue(dying, registers)
-        except native.core().Error as error:
+        except core().Error as error:
             self.notes.append(f"Stopped before the process ends: {error}.")
             return False
         if flag is not None:

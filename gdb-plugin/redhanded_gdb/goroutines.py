@@ -1,6 +1,7 @@
 """`gomap goroutines`."""
 
 import gdb
+from redhanded import options
 
 from . import inferior, prefix
 
@@ -18,8 +19,8 @@ class Goroutines(gdb.Command):
     @prefix.reports_errors
     def invoke(self, argument: str, from_tty: bool) -> None:
         """Prints the list."""
-        options = prefix.without_expression(prefix.parser("gomap goroutines"), argument)
+        given = options.without_expression(options.parser("gomap goroutines"), argument)
         session, current = inferior.session(), inferior.current_tid()
         with inferior.selection_kept():
             goroutines = session.goroutines(list(inferior.stopped_threads()), current)
-        prefix.show(goroutines, options.json)
+        prefix.show(goroutines, given.json)

@@ -1,6 +1,9 @@
 """`gomap header`."""
 
+from __future__ import annotations
+
 import gdb
+from redhanded import options
 
 from . import inferior, prefix
 
@@ -25,8 +28,8 @@ class Header(gdb.Command):
     @prefix.reports_errors
     def invoke(self, argument: str, from_tty: bool) -> None:
         """Prints the header."""
-        options, expression = prefix.with_expression(prefix.parser("gomap header"), argument)
-        prefix.show(inferior.session().header(expression), options.json)
+        given, expression = options.with_expression(options.parser("gomap header"), argument)
+        prefix.show(inferior.session().header(expression), given.json)
 
     def complete(self, text: str, word: str | None) -> list[str]:
         """Completes map variables."""

@@ -1,5 +1,7 @@
 """The program under gdb, as the core wants it: its file, its memory, its threads' registers."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import gdb
-
-from . import native
+from redhanded.failure import Failure
+from redhanded.library import core
 
 Registers = Callable[[str], int]
 
@@ -19,13 +21,13 @@ def program() -> Any:
     """The executable that gdb has loaded, opened once for as long as it doesn't change on disk."""
     path = gdb.current_progspace().filename
     if path is None:
-        raise gdb.GdbError("no program: load one with `file PROGRAM`, or attach with `attach PID`")
+        raise Failure("no program: load one with `file PROGRAM`, or attach with `attach PID`")
     path = path.removeprefix("target:")
     changed = Path(path).stat().st_mtime_ns if Path(path).exists() else 0
     key = (path, changed)
     if key not in _programs:
         _programs.clear()
-        _programs[key] = native.core().Program(path)
+        _programs[key] = core().Program(path)
     return _programs[key]
 
 
@@ -46,10 +48,10 @@ def session() -> Any:
     """The process or core that gdb looks at."""
     opened = program()
     if not connection():
-        raise gdb.GdbError(
+        raise Failure(
             "no process: start one with `run`, attach with `attach PID`, or load a core with `core FILE`"
         )
-    made = native.core().Session(opened, _load_bias(opened), read_memory)
+    made = core().Session(opened, _load_bias(opened), read_memory)
     made.verify()
     return made
 
@@ -58,12 +60,12 @@ def require_live(command: str) -> None:
     """Refuses what only a live process allows."""
     kind = connection()
     if kind == "core":
-        raise gdb.GdbError(f"gomap {command} needs a live process: a core file doesn't run")
+        raise Failure(f"gomap {command} needs a live process: a core file doesn't run")
     if not kind:
-        raise gdb.GdbError("no process: start one with `run` or `start`, or attach with `attach PID`")
+        raise Failure("no process: start one with `run` or `start`, or attach with `attach PID`")
     thread = gdb.selected_thread()
     if thread is None or not thread.is_stopped():
-        raise gdb.GdbError("the process is running: `interrupt` it first")
+        raise Failure("the process is running: `interrupt` it first")
 
 
 def read_memory(address: int, length: int) -> bytes | None:
@@ -85,11 +87,11 @@ def _load_bias(opened: Any) -> int:
     auxv = gdb.execute("info auxv", to_string=True)
     entry = re.search(r"AT_ENTRY.*?(0x[0-9a-f]+)", auxv)
     if entry is None:
-        raise gdb.GdbError("cannot tell where the program was loaded: `info auxv` has no AT_ENTRY")
+        raise Failure("cannot tell where the program was loaded: `info auxv` has no AT_ENTRY")
     return int(entry.group(1), 16) - opened.entry
 
 
-def registers(thread: "gdb.InferiorThread | None" = None) -> Registers:
+def registers(thread: gdb.InferiorThread | None = None) -> Registers:
     """The registers of a thread (the selected one if none is given), each read when it is asked for."""
     frame = None if thread else gdb.newest_frame()
 
@@ -105,7 +107,7 @@ def registers(thread: "gdb.InferiorThread | None" = None) -> Registers:
     return read
 
 
-def tid(thread: "gdb.InferiorThread") -> int:
+def tid(thread: gdb.InferiorThread) -> int:
     """The kernel's number of a thread."""
     _, lwp, other = thread.ptid
     return lwp or other

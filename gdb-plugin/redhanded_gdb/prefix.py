@@ -1,15 +1,18 @@
 """`gomap`: what all of Redhanded's commands share."""
 
-import argparse
+from __future__ import annotations
+
 import functools
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import gdb
+from redhanded.failure import Failure
+from redhanded.library import core
 
-from . import inferior, native
+from . import inferior
 
 
 class GoMap(gdb.Command):
@@ -33,55 +36,19 @@ class GoMap(gdb.Command):
         gdb.execute("help gomap")
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse ends the process on an error; a gdb command must not."""
-
-    def error(self, message: str) -> NoReturn:
-        raise gdb.GdbError(f"{self.prog}: {message}; see `help {self.prog}`")
-
-
-def parser(command: str) -> argparse.ArgumentParser:
-    """The parser of one command's options. All take --json; the command's docstring is its help."""
-    made = _Parser(prog=command, add_help=False, allow_abbrev=False)
-    made.add_argument("--json", action="store_true")
-    return made
-
-
-def parse(of: argparse.ArgumentParser, argument: str) -> tuple[argparse.Namespace, str]:
-    """Takes the options out of what was typed; the rest, spaces and all, is the expression."""
-    options, rest = of.parse_known_args(argument.split())
-    unknown = [word for word in rest if word.startswith("--")]
-    if unknown:
-        raise gdb.GdbError(f"{of.prog}: no such option: {unknown[0]}; see `help {of.prog}`")
-    return options, " ".join(rest)
-
-
-def with_expression(of: argparse.ArgumentParser, argument: str) -> tuple[argparse.Namespace, str]:
-    """The same for a command that needs an expression."""
-    options, expression = parse(of, argument)
-    if not expression:
-        raise gdb.GdbError(f"{of.prog}: which map? Try `{of.prog} main.shared`; Tab lists the variables")
-    return options, expression
-
-
-def without_expression(of: argparse.ArgumentParser, argument: str) -> argparse.Namespace:
-    """The same for a command that takes none."""
-    options, rest = parse(of, argument)
-    if rest:
-        raise gdb.GdbError(f"{of.prog}: takes no {rest!r}; see `help {of.prog}`")
-    return options
-
-
 def reports_errors(invoke: Callable[..., None]) -> Callable[..., None]:
-    """Turns what the core raises into gdb's own one-line errors."""
+    """Turns failures into gdb's own one-line errors."""
 
     @functools.wraps(invoke)
     def wrapped(self: Any, argument: str, from_tty: bool) -> None:
-        core = native.core()
         try:
-            invoke(self, argument, from_tty)
-        except core.Error as error:
-            raise gdb.GdbError(str(error)) from None
+            native = core()
+            try:
+                invoke(self, argument, from_tty)
+            except native.Error as error:
+                raise Failure(str(error)) from None
+        except Failure as failure:
+            raise gdb.GdbError(str(failure)) from None
 
     return wrapped
 

@@ -1,9 +1,13 @@
 """A pretty-printer for map headers that wins over the one Go ships."""
 
+from __future__ import annotations
+
 import gdb
 import gdb.printing
+from redhanded.failure import Failure
+from redhanded.library import core
 
-from . import inferior, native
+from . import inferior
 
 NAME = "redhanded"
 
@@ -24,7 +28,7 @@ class MapHeader:
             return "nil"
         try:
             return inferior.session().summary(self._address)
-        except (native.core().Error, gdb.GdbError) as error:
+        except (core().Error, Failure) as error:
             return f"<{error}>"
 
 
@@ -59,7 +63,12 @@ def register_everywhere() -> None:
     gdb.events.new_objfile.connect(_on_new_objfile)
 
 
-def _on_new_objfile(event: "gdb.NewObjFileEvent") -> None:
+def unregister() -> None:
+    """Stops registering for programs to come."""
+    gdb.events.new_objfile.disconnect(_on_new_objfile)
+
+
+def _on_new_objfile(event: gdb.NewObjFileEvent) -> None:
     register(event.new_objfile)
 
 

@@ -3,6 +3,8 @@
 from typing import Any, Optional
 
 import gdb
+from redhanded import options
+from redhanded.failure import Failure
 
 from . import prefix
 
@@ -24,7 +26,7 @@ class Race(gdb.Command):
     @prefix.reports_errors
     def invoke(self, argument: str, from_tty: bool) -> None:
         """Prints the report."""
-        options = prefix.without_expression(prefix.parser("gomap race"), argument)
+        given = options.without_expression(options.parser("gomap race"), argument)
         if _last is None:
-            raise gdb.GdbError("no race has been caught yet: `gomap watch EXPR --hold 5` catches one")
-        prefix.show(_last, options.json)
+            raise Failure("no race has been caught yet: `gomap watch EXPR --hold 5` catches one")
+        prefix.show(_last, given.json)

@@ -1,6 +1,7 @@
 """`gomap threads`."""
 
 import gdb
+from redhanded import options
 
 from . import inferior, prefix
 
@@ -17,8 +18,8 @@ class Threads(gdb.Command):
     @prefix.reports_errors
     def invoke(self, argument: str, from_tty: bool) -> None:
         """Prints the table."""
-        options = prefix.without_expression(prefix.parser("gomap threads"), argument)
+        given = options.without_expression(options.parser("gomap threads"), argument)
         session, current = inferior.session(), inferior.current_tid()
         with inferior.selection_kept():
             table = session.threads(list(inferior.stopped_threads()), current)
-        prefix.show(table, options.json)
+        prefix.show(table, given.json)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Optional
 
 import gdb
+from redhanded.failure import Failure
 
 from . import inferior
 
@@ -61,7 +62,7 @@ class Fatal(gdb.Breakpoint):
 def armed(catch: Any) -> Iterator[None]:
     """Sets the traps of a watch, and takes them away however it ends."""
     if sum(1 for bp in gdb.breakpoints() if bp.enabled and bp.type in IN_HARDWARE) >= SLOTS:
-        raise gdb.GdbError(NO_SLOT)
+        raise Failure(NO_SLOT)
 
     def contained(handle: Callable[[], bool]) -> Callable[[], bool]:
         # What is raised here would only be printed by gdb: keep it for the command to raise.
@@ -83,12 +84,12 @@ def armed(catch: Any) -> Iterator[None]:
             flag = Flag(catch.watch.flag, contained(catch.on_flag))
             traps.append(flag)
             if flag.type not in IN_HARDWARE:
-                raise gdb.GdbError(NO_SLOT)
+                raise Failure(NO_SLOT)
             traps += [Fatal(address, contained(catch.on_fatal)) for address in sorted(catch.fatal)]
             yield
     except gdb.error as error:
         if "hardware" in str(error).lower():
-            raise gdb.GdbError(NO_SLOT) from None
+            raise Failure(NO_SLOT) from None
         raise
     finally:
         gdb.events.stop.disconnect(_on_stop)

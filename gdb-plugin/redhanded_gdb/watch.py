@@ -1,30 +1,14 @@
 """`gomap watch`."""
 
-import argparse
+from __future__ import annotations
 
 import gdb
+from redhanded import options
 
 from . import inferior, prefix
 from .catch import Catch
 
 OPTIONS = ("--hold", "--count", "--for", "--rescue", "--json")
-
-#: The longest hold: beyond it, a service's own timeouts begin to fire.
-LONGEST_HOLD_MS = 1000
-
-
-def _hold(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= LONGEST_HOLD_MS:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to {LONGEST_HOLD_MS} milliseconds")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
-    return value
 
 
 class Watch(gdb.Command):
@@ -56,16 +40,9 @@ class Watch(gdb.Command):
     @prefix.reports_errors
     def invoke(self, argument: str, from_tty: bool) -> None:
         """Watches until something is caught or a limit is reached."""
-        parser = prefix.parser("gomap watch")
-        parser.add_argument("--hold", type=_hold, default=0.0, metavar="MS")
-        parser.add_argument("--count", type=int, metavar="N")
-        parser.add_argument("--for", type=_positive, dest="seconds", metavar="SECONDS")
-        parser.add_argument("--rescue", action="store_true")
-        options, expression = prefix.with_expression(parser, argument)
-        if options.count is not None and options.count < 1:
-            raise gdb.GdbError("gomap watch: --count takes a number from 1 on")
+        given, expression = options.with_expression(options.watch_parser(), argument)
         inferior.require_live("watch")
-        Catch(inferior.session().watch(expression), options).run()
+        Catch(inferior.session().watch(expression), given).run()
 
     def complete(self, text: str, word: str | None) -> list[str]:
         """Completes map variables and options."""

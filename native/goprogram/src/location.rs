@@ -1,6 +1,6 @@
 //! Where a function keeps its parameters, from DWARF location lists.
 
-use gimli::{AttributeValue, Operation, Reader as _};
+use gimli::{AttributeValue, Operation};
 
 use crate::amd64::Register;
 use crate::units::{Slice, slice};
@@ -65,7 +65,7 @@ impl Program {
     }
 }
 
-fn covers(dwarf: &Dwarf<'_>, unit: &Unit<'_>, die: &Die<'_>, pc: LinkAddr) -> Result<bool, Error> {
+fn covers<'a>(dwarf: &Dwarf<'a>, unit: &Unit<'a>, die: &Die<'a>, pc: LinkAddr) -> Result<bool, Error> {
     let mut ranges = dwarf.die_ranges(unit, die)?;
     while let Some(range) = ranges.next()? {
         if (range.begin..range.end).contains(&pc.0) {
@@ -76,7 +76,7 @@ fn covers(dwarf: &Dwarf<'_>, unit: &Unit<'_>, die: &Die<'_>, pc: LinkAddr) -> Re
 }
 
 /// Whether an entry has this name: its own, or that of the function of which it is a copy.
-fn is_named(unit: &Unit<'_>, die: &Die<'_>, name: &str) -> Result<bool, Error> {
+fn is_named<'a>(unit: &Unit<'a>, die: &Die<'a>, name: &str) -> Result<bool, Error> {
     let own = |die: &Die<'_>| match die.attr_value(gimli::DW_AT_name) {
         Some(AttributeValue::String(found)) => Some(found.slice() == name.as_bytes()),
         _ => None,
@@ -94,7 +94,7 @@ fn is_named(unit: &Unit<'_>, die: &Die<'_>, name: &str) -> Result<bool, Error> {
     }
 }
 
-fn location_at(dwarf: &Dwarf<'_>, unit: &Unit<'_>, die: &Die<'_>, pc: LinkAddr) -> Result<Option<Location>, Error> {
+fn location_at<'a>(dwarf: &Dwarf<'a>, unit: &Unit<'a>, die: &Die<'a>, pc: LinkAddr) -> Result<Option<Location>, Error> {
     let Some(value) = die.attr_value(gimli::DW_AT_location) else { return Ok(None) };
     if let AttributeValue::Exprloc(expression) = value {
         return evaluate(unit, expression);

@@ -1,7 +1,5 @@
 //! Goroutines: which one a thread runs, and all there are.
 
-use goprogram::TypeKind;
-
 use crate::error::Error;
 use crate::memory::{RuntimeAddr, read_bytes, read_uint};
 use crate::stack::{self, Frame, Pc};
@@ -110,7 +108,7 @@ pub fn of_thread(target: &Target<'_>, thread: u32, g_register: u64) -> Result<Op
     }
     // In C code and in the vDSO the register holds anything: look the thread up among the Ms.
     let Some(allm) = target.program.symbol("runtime.allm") else { return Ok(None) };
-    let Some(next) = field_offset(target, "runtime.m", "alllink") else { return Ok(None) };
+    let next = target.program.field_offset("runtime.m", "alllink")?;
     let mut m = read(target.bias.to_runtime(allm.addr));
     let mut seen = 0u64;
     while let Some(addr) = m.filter(|m| *m != 0).map(RuntimeAddr) {
@@ -151,12 +149,6 @@ pub fn all(target: &Target<'_>) -> Result<Vec<Goroutine>, Error> {
         }
     }
     Ok(goroutines)
-}
-
-fn field_offset(target: &Target<'_>, type_name: &str, field: &str) -> Option<u64> {
-    let ty = target.program.type_named(type_name).and_then(|ty| target.program.ty(ty)).ok()?;
-    let TypeKind::Struct { fields } = ty.kind else { return None };
-    fields.iter().find(|candidate| candidate.name == field).map(|field| field.offset)
 }
 
 fn field(bytes: &[u8], g: RuntimeAddr, offset: u64, size: u64) -> Result<u64, Error> {

@@ -1,6 +1,6 @@
 //! Threads of a stopped process: which goroutine each runs, and inside which map it is.
 
-use goprogram::{MapFunctionKind, Register};
+use goprogram::{Location, MapFunctionKind, Register};
 use race::Kind;
 
 use crate::catch::Registers;
@@ -82,6 +82,28 @@ fn inside(target: &Target<'_>, stack: &[Pc], registers: &Registers<'_>) -> Optio
     })
 }
 
-fn map_of(_target: &Target<'_>, _pc: Pc, _registers: &Registers<'_>) -> Option<RuntimeAddr> {
-    None
+/// What the runtime calls a map in the parameters of its map functions: `h` up to Go 1.23, `m` since.
+const MAP: [&str; 2] = ["h", "m"];
+
+/// What it calls an iterator, and the types of iterators with their fields that hold the map.
+const ITERATOR: &str = "it";
+const ITERATORS: [(&str, &str); 2] = [("runtime.hiter", "h"), ("internal/runtime/maps.Iter", "m")];
+
+/// The map that a map function works on, by its parameters.
+fn map_of(target: &Target<'_>, pc: Pc, registers: &Registers<'_>) -> Option<RuntimeAddr> {
+    if let Some(map) = MAP.iter().find_map(|name| parameter(target, pc, registers, name)) {
+        return Some(map);
+    }
+    let iterator = parameter(target, pc, registers, ITERATOR)?;
+    ITERATORS.iter().find_map(|(type_name, field)| {
+        let offset = target.program.field_offset(type_name, field).ok()?;
+        target.pointer(iterator.plus(offset)).ok()
+    })
+}
+
+fn parameter(target: &Target<'_>, pc: Pc, registers: &Registers<'_>, name: &str) -> Option<RuntimeAddr> {
+    match target.program.parameter_location(target.bias.to_link(pc.instruction()), name).ok()?? {
+        Location::Register(register) => registers(register).map(RuntimeAddr),
+        Location::FromCfa(offset) => target.pointer(RuntimeAddr(pc.cfa.0.wrapping_add_signed(offset))).ok(),
+    }
 }

@@ -1,5 +1,7 @@
 """What the kernel tells of the traced threads while gdb itself is busy in a stop."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
 

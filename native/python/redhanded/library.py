@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import gdb
+from .failure import Failure
 
-#: The version this plugin was written against: the core's must be the same.
+#: The version the plugins were written against: the core's must be the same.
 VERSION = "0.1.0"
 
 NAME = "redhanded_native"
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 REBUILD = f"run `cargo xtask build` in {ROOT}"
 
 
@@ -27,25 +27,25 @@ def library() -> Path:
 
 
 def core() -> ModuleType:
-    """The core, loaded at most once into this gdb."""
+    """The core, loaded at most once into this debugger."""
     module = sys.modules.get(NAME) or _load(library())
     if module.__version__ != VERSION:
-        raise gdb.GdbError(
+        raise Failure(
             f"Redhanded's core is version {module.__version__}, its plugin {VERSION}: "
-            f"{REBUILD} and start gdb again"
+            f"{REBUILD} and start the debugger again"
         )
     return module
 
 
 def _load(path: Path) -> ModuleType:
     if not path.is_file():
-        raise gdb.GdbError(f"Redhanded's core is not built ({path} is missing): {REBUILD}")
+        raise Failure(f"Redhanded's core is not built ({path} is missing): {REBUILD}")
     loader = importlib.machinery.ExtensionFileLoader(NAME, str(path))
     spec = importlib.util.spec_from_file_location(NAME, path, loader=loader)
     try:
         module = importlib.util.module_from_spec(spec)
         loader.exec_module(module)
     except ImportError as error:
-        raise gdb.GdbError(f"Redhanded's core cannot be loaded: {error}; {REBUILD}") from None
+        raise Failure(f"Redhanded's core cannot be loaded: {error}; {REBUILD}") from None
     sys.modules[NAME] = module
     return module

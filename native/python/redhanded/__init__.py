@@ -1,0 +1,1 @@
+"""What the plugins for gdb and lldb have in common: no debugger is imported here."""
