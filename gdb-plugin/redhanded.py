@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PACKAGES = {"redhanded_gdb": HERE, "redhanded": HERE.parent / "native" / "python"}
+PACKAGES = {"redhanded_gdb": HERE, "redhanded_common": HERE.parent / "native" / "python"}
 
 if "redhanded_gdb" in sys.modules:
     sys.modules["redhanded_gdb"].unload()

@@ -11,9 +11,9 @@ import time
 from typing import Any, Optional
 
 import gdb
-from redhanded import procfs
-from redhanded.failure import Failure
-from redhanded.library import core
+from redhanded_common import procfs
+from redhanded_common.failure import Failure
+from redhanded_common.library import core
 
 from . import inferior, prefix, race, traps
 from .output import Lines

@@ -1,7 +1,7 @@
 """`gomap goroutines`."""
 
 import gdb
-from redhanded import options
+from redhanded_common import options
 
 from . import inferior, prefix
 

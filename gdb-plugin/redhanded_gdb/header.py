@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gdb
-from redhanded import options
+from redhanded_common import options
 
 from . import inferior, prefix
 

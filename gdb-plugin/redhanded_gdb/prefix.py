@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import gdb
-from redhanded.failure import Failure
-from redhanded.library import core
+from redhanded_common.failure import Failure
+from redhanded_common.library import core
 
 from . import inferior
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gdb
 import gdb.printing
-from redhanded.failure import Failure
-from redhanded.library import core
+from redhanded_common.failure import Failure
+from redhanded_common.library import core
 
 from . import inferior
 

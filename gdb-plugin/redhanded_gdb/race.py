@@ -3,8 +3,8 @@
 from typing import Any, Optional
 
 import gdb
-from redhanded import options
-from redhanded.failure import Failure
+from redhanded_common import options
+from redhanded_common.failure import Failure
 
 from . import prefix
 

@@ -1,7 +1,7 @@
 """`gomap threads`."""
 
 import gdb
-from redhanded import options
+from redhanded_common import options
 
 from . import inferior, prefix
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Optional
 
 import gdb
-from redhanded.failure import Failure
+from redhanded_common.failure import Failure
 
 from . import inferior
 
