@@ -49,8 +49,8 @@ class Catch:
         self.kept: dict[int, bool] = {}
         #: Where each thread was when its last trap was looked at, so that no trap counts twice.
         self.looked_at: dict[int, int] = {}
-        #: Threads whose trap was looked at in a full stop, before gdb gets round to reporting it.
-        self.ahead: set[int] = set()
+        #: Traps that were looked at in a full stop, before gdb gets round to reporting them: by thread.
+        self.ahead: dict[int, Any] = {}
         self.began = time.monotonic_ns()
         self.held_ns = 0
         self.running = self.suspecting = self.leaving = False
@@ -88,7 +88,7 @@ class Catch:
         """A thread touched the flag byte. Returns whether the process shall stop."""
         tid = inferior.current_tid()
         if tid in self.ahead:
-            self.ahead.discard(tid)
+            self.watch.resumed(self.ahead.pop(tid), self.now())
             return False
         registers = inferior.registers()
         at = self.now()
@@ -116,8 +116,7 @@ class Catch:
     def on_fatal(self) -> bool:
         """A thread is about to end the process. Returns whether the process shall stop."""
         tid = inferior.current_tid()
-        if tid in self.ahead:
-            self.ahead.discard(tid)
+        if self.ahead.pop(tid, None) is not None:
             return False
         registers = inferior.registers()
         dying = self.watch.dying(self.now(), tid, registers)
@@ -125,7 +124,7 @@ class Catch:
             return False
         if self.options.rescue and self._rescue(dying, registers):
             return False
-        self.lines.show(self.watch.dying_line(dying))
+        self.lines.show(self.watch.dying_line(dying, False))
         self.accesses += 1
         self.overlap = self.overlap or dying.overlap
         self.suspecting = True
@@ -191,7 +190,7 @@ class Catch:
             self.lines.show(self.watch.kept(stop))
         if stop.proven is not None and not self.kept[goroutine]:
             self.kept[goroutine] = True
-            self._count(stop)
+            self._count(stop.proven, goroutine)
         _jump(*again)
         return True
 
@@ -202,16 +201,24 @@ class Catch:
         except core().Error as error:
             self.notes.append(f"Stopped before the process ends: {error}.")
             return False
+        goroutine = dying.goroutine
+        if goroutine not in self.kept:
+            self.kept[goroutine] = True
+            self.accesses += 1
+            self.lines.show(self.watch.dying_line(dying, True))
+            if dying.overlap is not None:
+                self._count(dying.overlap, goroutine)
         if flag is not None:
             inferior.write_byte(self.watch.flag, flag)
         if kind == "return":
+            self.kept.pop(goroutine)
             self.rescued += 1
         _jump(pc, sp)
         return True
 
-    def _count(self, stop: Any) -> None:
+    def _count(self, overlap: Any, held: int) -> None:
         self.overlaps += 1
-        report = self.watch.report_at(stop.proven, stop)
+        report = self.watch.report_now(overlap, held)
         race.remember(report)
         if self.overlaps == 1 or self.options.json:
             self.lines.show(report)
@@ -285,7 +292,7 @@ class Catch:
     def _look_at_access(self, tid: int, registers: inferior.Registers, pc: int) -> None:
         stop = self.watch.stop(self.now(), tid, registers)
         self.looked_at[tid] = pc
-        self.ahead.add(tid)
+        self.ahead[tid] = stop
         if self.options.rescue and self._keep(stop, registers):
             return
         self._show(stop)
@@ -295,9 +302,9 @@ class Catch:
         dying = self.watch.dying(self.now(), tid, registers)
         if dying is None:
             return
-        self.ahead.add(tid)
+        self.ahead[tid] = dying
         if not (self.options.rescue and self._rescue(dying, registers)):
-            self.lines.show(self.watch.dying_line(dying))
+            self.lines.show(self.watch.dying_line(dying, False))
             self.accesses += 1
             self.overlap = self.overlap or dying.overlap
 

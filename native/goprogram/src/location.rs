@@ -32,6 +32,8 @@ impl Program {
             use gimli::SectionId as Id;
             Ok(match id {
                 Id::DebugInfo
+                | Id::DebugLine
+                | Id::DebugLineStr
                 | Id::DebugAbbrev
                 | Id::DebugAddr
                 | Id::DebugRanges

@@ -260,6 +260,8 @@ impl FlagTrap {
             return None;
         }
         let back = site.access.after.0.wrapping_sub(site.access.start.0);
+        // It will look again, as if it had not looked yet.
+        self.alarmed.remove(&caught.goroutine);
         self.watch.gone(caught.goroutine, caught.at);
         Some(Rescue::Again { pc: registers(Register::Rip)?.wrapping_sub(back), sp: registers(Register::Rsp)? })
     }
@@ -334,11 +336,14 @@ impl FlagTrap {
         })
     }
 
-    /// Whether nobody is inside by the books and the byte itself says so too.
+    /// Whether the process can be let go without dying of what was going on: no writer is inside by the
+    /// books, nobody is on the way to the fatal function, and the byte itself is clear.
     #[must_use]
     pub fn is_quiet(&self, target: &Target<'_>) -> bool {
         let clear = |byte: u64| byte & u64::from(self.layout.writing_bit()) == 0;
-        self.watch.windows().is_empty() && read_uint(target.memory, self.flag(), 1).is_ok_and(clear)
+        self.alarmed.is_empty()
+            && self.watch.windows().iter().all(|window| !window.access.kind.is_write())
+            && read_uint(target.memory, self.flag(), 1).is_ok_and(clear)
     }
 
     /// Whether a goroutine stands inside its window, as its stopped thread shows.

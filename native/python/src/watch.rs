@@ -9,7 +9,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use race::Time;
 use report::facts::{self, Standing};
-use report::{Outcome, WatchSummary};
+use report::{Outcome, Step, WatchSummary};
 
 use crate::guard::Failure;
 use crate::memory::registers;
@@ -134,10 +134,12 @@ impl Watch {
         })
     }
 
-    /// The line that shows that a goroutine is about to die.
-    fn dying_line(&self, py: Python<'_>, dying: &Dying) -> PyResult<Shown> {
-        self.process
-            .look(py, |target| Ok(Shown::new(facts::dying(target, &self.trap.borrow(), &dying.dying, dying.at.0))))
+    /// The line that shows that a goroutine is about to die, or that it is kept from it.
+    fn dying_line(&self, py: Python<'_>, dying: &Dying, kept: bool) -> PyResult<Shown> {
+        let step = if kept { Step::Kept } else { Step::Dies };
+        self.process.look(py, |target| {
+            Ok(Shown::new(facts::dying(target, &self.trap.borrow(), &dying.dying, dying.at.0, step)))
+        })
     }
 
     /// How a dying goroutine goes on: (kind, pc, sp, flag byte or None), where kind is `again` or
@@ -165,7 +167,7 @@ impl Watch {
         })
     }
 
-    /// Whether nobody is inside by the books and the flag byte is clear.
+    /// Whether the process can be let go without dying of what was going on.
     fn is_quiet(&self, py: Python<'_>) -> PyResult<bool> {
         self.process.look(py, |target| Ok(self.trap.borrow().is_quiet(target)))
     }
@@ -188,14 +190,13 @@ impl Watch {
     }
 
     /// The report of an overlap that a stop has just proven, while the other threads run: at that
-    /// instant both were inside, and this one is held.
-    fn report_at(&self, py: Python<'_>, overlap: &Overlap, stop: &Stop) -> PyResult<Shown> {
+    /// instant both were inside. `held` is the goroutine that stands still.
+    fn report_now(&self, py: Python<'_>, overlap: &Overlap, held: u64) -> PyResult<Shown> {
         self.process.look(py, |target| {
-            let held = stop.access().map(|caught| caught.goroutine);
             let standing = |culprit: race::Goroutine| Standing {
                 goroutine: goroutine::goroutine(target, RuntimeAddr(culprit.0)).ok(),
                 inside: true,
-                held: held == Some(culprit),
+                held: culprit.0 == held,
             };
             Ok(Shown::new(facts::race(target, &self.trap.borrow(), &overlap.0, &standing)))
         })
@@ -271,6 +272,12 @@ impl Stop {
 
 #[pymethods]
 impl Dying {
+    /// The goroutine, by the address of its g.
+    #[getter]
+    fn goroutine(&self) -> u64 {
+        self.dying.goroutine.0
+    }
+
     /// Both culprits, where the other one was seen.
     #[getter]
     fn overlap(&self) -> Option<Overlap> {

@@ -120,11 +120,12 @@ pub fn kept(target: &Target<'_>, trap: &FlagTrap, caught: &Caught) -> AccessLine
     AccessLine { step: Step::Kept, ..access(target, trap, caught) }
 }
 
-/// A goroutine at the runtime's fatal function, at `time_ns` nanoseconds since the watch began.
-pub fn dying(target: &Target<'_>, trap: &FlagTrap, dying: &Dying, time_ns: u64) -> AccessLine {
+/// A goroutine at the runtime's fatal function, at `time_ns` nanoseconds since the watch began: it dies
+/// or is kept.
+pub fn dying(target: &Target<'_>, trap: &FlagTrap, dying: &Dying, time_ns: u64, step: Step) -> AccessLine {
     let bit = if dying.leaving { 0 } else { trap.writing_bit() };
     let flag = FlagByte { before: Some(bit), after: Some(bit), writing_bit: trap.writing_bit() };
-    line(target, time_ns, dying.goroutine, &dying.scene, Step::Dies, flag)
+    line(target, time_ns, dying.goroutine, &dying.scene, step, flag)
 }
 
 fn line(
