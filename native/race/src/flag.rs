@@ -5,10 +5,7 @@
 //! it with the bit clear (`mapassign`, `mapdelete`, `mapclear` in runtime/map.go up to Go 1.23 and in
 //! internal/runtime/maps since Go 1.24). None of this is atomic.
 
-use crate::{Access, Deed, Goroutine, Judge, Kind, Overlap, Step, Time};
-
-/// How many accesses the judge of one watch remembers.
-const REMEMBERED: usize = 64;
+use crate::{Access, Deed, Goroutine, Kind, Overlap, Step, Time};
 
 /// The longest that a trap is taken to wait until it is looked at, in nanoseconds: a writer that left
 /// longer ago is not the one whose mark a goroutine saw.
@@ -78,6 +75,13 @@ pub struct Window<S> {
     loaded: Option<u8>,
 }
 
+impl<S> Window<S> {
+    /// Whether its write is under way with the byte set.
+    fn has_marked(&self) -> bool {
+        self.access.kind.is_write() && self.phase != Phase::Checked
+    }
+}
+
 /// What one hit tells.
 #[derive(Clone, Debug)]
 pub struct Seen<S> {
@@ -98,21 +102,13 @@ pub struct FlagWatch<S> {
     writing_bit: u8,
     windows: Vec<Window<S>>,
     last_writer: Option<Access<S>>,
-    judge: Judge<S>,
 }
 
 impl<S: Clone> FlagWatch<S> {
     /// Watches the map whose header is at `map` and whose flag byte says "being written" by `writing_bit`.
     #[must_use]
     pub fn new(map: u64, generation: Generation, writing_bit: u8) -> Self {
-        FlagWatch {
-            map,
-            generation,
-            writing_bit,
-            windows: Vec::new(),
-            last_writer: None,
-            judge: Judge::new(REMEMBERED),
-        }
+        FlagWatch { map, generation, writing_bit, windows: Vec::new(), last_writer: None }
     }
 
     /// The open windows: of writers until they clear the byte, of readers until [`FlagWatch::resumed`].
@@ -165,27 +161,37 @@ impl<S: Clone> FlagWatch<S> {
             let proven = if !set && exact { self.with_last_writer(hit.goroutine) } else { None };
             return Seen { deed, proven, suspected: None };
         }
-        let goroutine = hit.goroutine;
-        let suspected = self.enter(hit, deed, Phase::Checked);
-        if set && exact {
-            Seen { deed, proven: self.with_last_writer(goroutine), suspected: None }
-        } else {
-            Seen { deed, proven: None, suspected }
+        let (goroutine, writes) = (hit.goroutine, hit.kind.is_write());
+        self.enter(hit, deed, Phase::Checked);
+        let marked = if set { self.with_last_writer(goroutine) } else { None };
+        if set && writes && marked.is_none() {
+            // Nobody else is known to write: the mark is its own, from before the watch began.
+            self.set_phase(goroutine, Phase::Leaving);
         }
+        let proven = marked.filter(|_| exact);
+        let suspected = if proven.is_none() { self.suspect(goroutine) } else { None };
+        Seen { deed, proven, suspected }
     }
 
     fn loads(&mut self, hit: Hit<S>) -> Seen<S> {
         let deed = Deed { step: Step::Loads, before: hit.byte, after: hit.byte };
-        let set_by_another = hit.exact && self.is_set(hit.byte) && self.phase(hit.goroutine) == Some(Phase::Checked);
+        let set = self.is_set(hit.byte);
+        // On its way in it finds another's mark, or in the middle of its write its own mark gone.
+        let changed = hit.exact
+            && match self.phase(hit.goroutine) {
+                Some(Phase::Checked) => set,
+                Some(Phase::Writing) => !set,
+                Some(Phase::Leaving) | None => false,
+            };
         if let Some(window) = self.window_mut(hit.goroutine) {
             window.loaded = Some(hit.byte);
-            if set_by_another {
+            if changed && set {
                 // What the check said is out of date: this is what it knows now.
                 window.access.deed = deed;
                 window.access.scene = hit.scene;
             }
         }
-        let proven = if set_by_another { self.with_last_writer(hit.goroutine) } else { None };
+        let proven = if changed { self.with_last_writer(hit.goroutine) } else { None };
         Seen { deed, proven, suspected: None }
     }
 
@@ -194,8 +200,12 @@ impl<S: Clone> FlagWatch<S> {
         let loaded = self.window_mut(hit.goroutine).and_then(|window| window.loaded.take());
         let deed = |step, before: u8| Deed { step, before: loaded.unwrap_or(before), after: hit.byte };
         let toggled = hit.byte ^ self.writing_bit;
+        // Its mark was wiped away before it changed other flags.
+        let found_clear = loaded.is_some_and(|byte| !self.is_set(byte));
         match self.phase(hit.goroutine) {
-            Some(Phase::Writing | Phase::Leaving) if self.generation == Generation::Classic && set => {
+            Some(phase @ (Phase::Writing | Phase::Leaving))
+                if self.generation == Generation::Classic && (set || (phase == Phase::Writing && found_clear)) =>
+            {
                 Seen { deed: deed(Step::Updates, hit.byte), proven: None, suspected: None }
             }
             Some(Phase::Writing | Phase::Leaving) => {
@@ -215,10 +225,15 @@ impl<S: Clone> FlagWatch<S> {
     /// A goroutine is about to die in the runtime's fatal function: it saw the byte wrong. Returns the
     /// overlap with the last other writer, where one was seen.
     pub fn dying(&mut self, at: Time, goroutine: Goroutine, kind: Kind, scene: S) -> Option<Overlap<S>> {
-        if self.window(goroutine).is_none() {
-            let deed = Deed { step: Step::Checks, before: self.writing_bit, after: self.writing_bit };
-            let access = Access { goroutine, map: self.map, kind, entered: at, left: None, deed, scene };
-            self.windows.push(Window { access, phase: Phase::Checked, loaded: None });
+        match self.window_mut(goroutine) {
+            // It has not set the byte: should it be rescued, it is still on its way in.
+            Some(window) if window.access.deed.step == Step::Checks => window.phase = Phase::Checked,
+            Some(_) => {}
+            None => {
+                let deed = Deed { step: Step::Checks, before: self.writing_bit, after: self.writing_bit };
+                let access = Access { goroutine, map: self.map, kind, entered: at, left: None, deed, scene };
+                self.windows.push(Window { access, phase: Phase::Checked, loaded: None });
+            }
         }
         self.with_last_writer(goroutine)
     }
@@ -232,44 +247,47 @@ impl<S: Clone> FlagWatch<S> {
                 window.access.deed = deed;
                 window.access.scene = hit.scene;
             }
-            None => drop(self.enter(hit, deed, Phase::Writing)),
+            None => self.enter(hit, deed, Phase::Writing),
         }
-        let own = self.window(goroutine)?.access.clone();
-        self.last_writer = Some(own.clone());
-        let others = self.windows.iter().filter(|window| window.access.goroutine != goroutine);
-        let mut plain = others.filter(|window| !window.access.kind.is_write() || window.phase != Phase::Checked);
-        Overlap::between(plain.next()?.access.clone(), own)
+        self.suspect(goroutine)
     }
 
-    /// Opens a window. Returns the overlap with the latest of the windows that are open by the books.
-    fn enter(&mut self, hit: Hit<S>, deed: Deed, phase: Phase) -> Option<Overlap<S>> {
+    fn enter(&mut self, hit: Hit<S>, deed: Deed, phase: Phase) {
         let Hit { at, goroutine, kind, scene, .. } = hit;
         self.close(goroutine, at);
         let access = Access { goroutine, map: self.map, kind, entered: at, left: None, deed, scene };
-        let found = self.judge.enter(access.clone());
         self.windows.push(Window { access, phase, loaded: None });
-        found.into_iter().rfind(|overlap| self.has_marked(overlap.first.goroutine))
     }
 
-    /// Whether a goroutine's write is under way with the byte set. Two writers that have only checked it
-    /// are inside too, but a moment later one of them shows more.
-    fn has_marked(&self, goroutine: Goroutine) -> bool {
-        self.phase(goroutine).is_some_and(|phase| phase != Phase::Checked)
+    /// The other open windows, the latest first.
+    fn others(&self, goroutine: Goroutine) -> impl Iterator<Item = &Window<S>> {
+        self.windows.iter().rev().filter(move |window| window.access.goroutine != goroutine)
+    }
+
+    /// The overlap of a goroutine's open window with the latest other, where one of the two has marked
+    /// the byte. Two that have only checked it are inside too, but a moment later one of them shows more;
+    /// and a writer whose key can't be hashed has left after its check without a sign.
+    fn suspect(&self, goroutine: Goroutine) -> Option<Overlap<S>> {
+        let own = self.window(goroutine)?;
+        let mut suspects = self
+            .others(goroutine)
+            .filter(|other| other.has_marked() || (own.has_marked() && !other.access.kind.is_write()));
+        Overlap::between(suspects.next()?.access.clone(), own.access.clone())
     }
 
     /// The overlap of a goroutine's open window with the writer that last stored the byte.
     fn with_last_writer(&self, goroutine: Goroutine) -> Option<Overlap<S>> {
         let own = self.window(goroutine)?.access.clone();
-        let others =
-            || self.windows.iter().rev().filter(|w| w.access.goroutine != goroutine && w.access.kind.is_write());
-        let open = others().find(|w| w.phase != Phase::Checked).or_else(|| others().next());
-        let mut writer = match open {
-            Some(window) => window.access.clone(),
-            None => self.last_writer.clone().filter(|writer| {
-                let left = writer.left.unwrap_or(writer.entered);
-                writer.goroutine != goroutine && own.entered.0.saturating_sub(left.0) <= LONGEST_WAIT
-            })?,
+        let is_recent = |at: Time| own.entered.0.saturating_sub(at.0) <= LONGEST_WAIT;
+        let marked = self.others(goroutine).find(|window| window.has_marked());
+        // A store that waits to be looked at: by the books its writer has only checked the byte.
+        let mut writers = self.others(goroutine).filter(|window| window.access.kind.is_write());
+        let open = marked.or_else(|| writers.find(|window| is_recent(window.access.entered)));
+        let left = || {
+            let last = self.last_writer.as_ref().filter(|writer| writer.goroutine != goroutine)?;
+            last.left.is_some_and(is_recent).then_some(last)
         };
+        let mut writer = open.map(|window| &window.access).or_else(left)?.clone();
         // What the byte proves: the writer was still inside when this goroutine looked, even if the
         // writer's own way out was looked at first.
         writer.left = writer.left.map(|left| left.max(own.entered));
@@ -277,7 +295,6 @@ impl<S: Clone> FlagWatch<S> {
     }
 
     fn close(&mut self, goroutine: Goroutine, at: Time) {
-        self.judge.leave(goroutine, self.map, at);
         if let Some(position) = self.windows.iter().position(|w| w.access.goroutine == goroutine) {
             let mut window = self.windows.remove(position);
             window.access.left = Some(at.max(window.access.entered));

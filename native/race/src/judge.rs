@@ -27,8 +27,8 @@ impl<S> Overlap<S> {
 
 /// Remembers the latest accesses and compares each new one with them.
 ///
-/// Memory is bounded: of accesses that have left, the `remembered` latest arrivals are kept, and a
-/// window that arrives later than that many others is compared only with those.
+/// Memory is bounded: beyond the latest `remembered` arrivals, those that have left are forgotten, the
+/// oldest first, and what arrives later is not compared with them. An open window is never forgotten.
 #[derive(Clone, Debug)]
 pub struct Judge<S> {
     accesses: VecDeque<Access<S>>,
