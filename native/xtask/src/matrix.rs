@@ -9,7 +9,7 @@ use crate::python::{self, Venv};
 use crate::samples::{self, Built};
 use crate::session::{Ended, Session};
 use crate::watch::{Said, parse, shows_both};
-use crate::{cdylib, go, ground, system};
+use crate::{cdylib, go, ground, system, test};
 
 /// The versions of the table: every release since 1.21 but 1.22, whose maps are 1.21's and 1.23's.
 const VERSIONS: [&str; 6] = ["1.21.13", "1.23.4", "1.24.11", "1.25.5", "1.26.6", "1.27.3"];
@@ -39,9 +39,12 @@ pub(crate) struct Arguments {
     /// Go versions
     #[arg(long, value_name = "VERSION", default_values = VERSIONS)]
     go: Vec<String>,
-    /// Which gdb: Debian's 13, or 18 from the package index
-    #[arg(long, default_value = "13", value_parser = ["13", "18"])]
-    gdb: String,
+    /// Which gdb: Debian's 13, or 18 from the package index; both if it isn't said
+    #[arg(long, default_values = ["13", "18"], value_parser = ["13", "18"])]
+    gdb: Vec<String>,
+    /// Only count catches: don't run the tests with every version first
+    #[arg(long)]
+    no_tests: bool,
     /// Runs on the racing and on the locked program, per version
     #[arg(long, default_value_t = 20)]
     runs: u32,
@@ -50,31 +53,29 @@ pub(crate) struct Arguments {
     seconds: u32,
 }
 
-/// Counts, prints the table, and says whether everything promised was kept.
+/// Runs the tests with every version, counts, prints the tables, and says whether everything promised was kept.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
-    let gdb = debugger(&arguments.gdb)?;
+    let tested = arguments.no_tests || test::every_version()?;
     let toolchains = go::toolchains(&arguments.go)?;
     let native = cdylib::build()?;
-    let bench = Bench {
-        gdb: &gdb,
-        native: &native,
-        built: samples::build(&["clobber", "locked"], &toolchains)?,
-        runs: arguments.runs,
-        seconds: arguments.seconds,
-    };
-    let mut rows = Vec::new();
-    for version in &arguments.go {
-        rows.push(Row {
-            version: version.clone(),
-            caught: bench.caught(version)?,
-            accused: bench.accused(version)?,
-            survived: RESCUED.contains(&version.as_str()).then(|| bench.survived(version)).transpose()?,
-        });
+    let (mut tables, mut kept) = (Vec::new(), true);
+    for gdb in &arguments.gdb {
+        let path = debugger(gdb)?;
+        let bench = Bench {
+            gdb: &path,
+            native: &native,
+            built: samples::build(&["clobber", "locked"], &toolchains)?,
+            runs: arguments.runs,
+            seconds: arguments.seconds,
+        };
+        let rows = arguments.go.iter().map(|version| bench.row(version)).collect::<Result<Vec<_>>>()?;
+        kept &= rows.iter().all(|row| row.is_as_promised(arguments.runs));
+        tables.push(table(&rows, gdb, arguments));
     }
-    let table = table(&rows, arguments);
-    println!("{table}");
-    ground::write(&ground::ours()?.join("matrix.md"), &format!("{table}\n"))?;
-    Ok(rows.iter().all(|row| row.is_as_promised(arguments.runs)))
+    let tables = tables.join("\n\n");
+    println!("{tables}");
+    ground::write(&ground::ours()?.join("matrix.md"), &format!("{tables}\n"))?;
+    Ok(tested && kept)
 }
 
 fn debugger(version: &str) -> Result<PathBuf> {
@@ -104,8 +105,8 @@ impl Row {
     }
 }
 
-fn table(rows: &[Row], arguments: &Arguments) -> String {
-    let Arguments { gdb, runs, seconds, .. } = arguments;
+fn table(rows: &[Row], gdb: &str, arguments: &Arguments) -> String {
+    let Arguments { runs, seconds, .. } = arguments;
     let mut lines = vec![
         format!("gdb {gdb}; {runs} runs of up to {seconds} s each; rescue: {RESCUE_RUNS} runs of {RESCUE_SECONDS} s"),
         String::new(),
@@ -143,6 +144,15 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    fn row(&self, version: &str) -> Result<Row> {
+        Ok(Row {
+            version: version.to_owned(),
+            caught: self.caught(version)?,
+            accused: self.accused(version)?,
+            survived: RESCUED.contains(&version).then(|| self.survived(version)).transpose()?,
+        })
+    }
+
     fn caught(&self, version: &str) -> Result<u32> {
         let command = format!("gomap watch main.shared --hold 5 --for {} --json", self.seconds);
         self.count(self.runs, &format!("Go {version} clobber"), || {

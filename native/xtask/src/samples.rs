@@ -26,13 +26,6 @@ impl Built {
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.values().flat_map(BTreeMap::values).map(PathBuf::as_path)
     }
-
-    /// Writes down where they are, for the tests.
-    pub(crate) fn record(&self) -> Result<PathBuf> {
-        let path = ground::ours()?.join("samples.json");
-        ground::write(&path, &format!("{}\n", serde_json::to_string_pretty(&self.0)?))?;
-        Ok(path)
-    }
 }
 
 /// Builds every sample with every toolchain.

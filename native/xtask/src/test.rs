@@ -1,6 +1,5 @@
 //! `cargo xtask test`: everything that must pass.
 
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
@@ -9,37 +8,71 @@ use crate::cdylib::{self, cargo};
 use crate::python::{self, Venv};
 use crate::run::{Line, Tended, visibly};
 use crate::tally::Tally;
-use crate::{go, ground, samples, system};
+use crate::{go, ground, system};
 
 /// Something that must pass.
 struct Step {
     name: &'static str,
-    check: fn() -> Result<Tally>,
+    check: fn(Extent) -> Result<Tally>,
 }
 
-const STEPS: [Step; 7] = [
-    Step { name: "cargo fmt", check: || lint(cargo().args(["fmt", "--all", "--check"])) },
-    Step { name: "cargo clippy", check: clippy },
-    Step { name: "cargo doc", check: documentation },
-    Step { name: "ruff check", check: || ruff(&["check"]) },
-    Step { name: "ruff format", check: || ruff(&["format", "--check"]) },
-    Step { name: "cargo test", check: cargo_test },
-    Step { name: "pytest", check: pytest },
+/// Which Go versions the tests build their programs with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// One of each kind of map, and the ends of the range.
+    Slice,
+    /// All.
+    EveryVersion,
+}
+
+impl Extent {
+    /// What tells the tests.
+    fn env(self) -> (&'static str, &'static str) {
+        ("REDHANDED_ALL", if self == Extent::EveryVersion { "1" } else { "0" })
+    }
+}
+
+/// What looks at the source.
+const LINTS: [Step; 5] = [
+    Step { name: "cargo fmt", check: |_| lint(cargo().args(["fmt", "--all", "--check"])) },
+    Step { name: "cargo clippy", check: |_| clippy() },
+    Step { name: "cargo doc", check: |_| documentation() },
+    Step { name: "ruff check", check: |_| ruff(&["check"]) },
+    Step { name: "ruff format", check: |_| ruff(&["format", "--check"]) },
 ];
 
-/// Runs every step, whatever became of those before it; true if all passed.
+/// What runs programs.
+const TESTS: [Step; 3] = [
+    Step { name: "cargo test", check: cargo_test },
+    Step { name: "pytest in gdb", check: |extent| pytest("gdb-plugin/tests", extent) },
+    Step { name: "pytest in lldb", check: |extent| pytest("lldb-plugin/tests", extent) },
+];
+
+/// Where there is Python.
+const PYTHON: [&str; 3] = ["gdb-plugin", "lldb-plugin", "native/python"];
+
+/// Runs every lint and test, whatever became of those before it; true if all passed.
 pub(crate) fn run() -> Result<bool> {
+    components()?;
+    steps(LINTS.iter().chain(&TESTS), Extent::Slice)
+}
+
+/// Runs the tests with every Go version; true if all passed.
+pub(crate) fn every_version() -> Result<bool> {
+    steps(&TESTS, Extent::EveryVersion)
+}
+
+fn steps(steps: impl IntoIterator<Item = &'static Step>, extent: Extent) -> Result<bool> {
     let mut all = Tally::default();
     let mut failed = Vec::new();
-    components()?;
-    for Step { name, check } in STEPS {
+    for Step { name, check } in steps {
         eprintln!("\n== {name}");
-        let tally = check().unwrap_or_else(|error| {
+        let tally = check(extent).unwrap_or_else(|error| {
             eprintln!("{name}: {error:#}");
             Tally::one(false)
         });
         if tally.failed > 0 {
-            failed.push(name);
+            failed.push(*name);
         }
         all += tally;
     }
@@ -86,42 +119,43 @@ fn documentation() -> Result<Tally> {
 fn ruff(arguments: &[&str]) -> Result<Tally> {
     let venv = Venv::open()?;
     venv.install(&[python::RUFF])?;
-    let plugins = ["gdb-plugin", "lldb-plugin"].map(|name| ground::root().join(name));
-    lint(
-        Command::new(venv.program("ruff"))
-            .current_dir(ground::root())
-            .args(arguments)
-            .args(plugins.iter().filter(|path| path.is_dir())),
-    )
+    lint(Command::new(venv.program("ruff")).current_dir(ground::root()).args(arguments).args(PYTHON))
 }
 
-fn cargo_test() -> Result<Tally> {
+fn cargo_test(extent: Extent) -> Result<Tally> {
+    let (name, value) = extent.env();
     go::toolchains(&go::VERSIONS)?;
     let mut tally = Tally::default();
     let passed = follow(
-        cargo().env("REDHANDED_TOOLCHAINS", go::record_path()?).args(["test", "--workspace", "--no-fail-fast"]),
+        cargo().env(name, value).env("REDHANDED_TOOLCHAINS", go::record_path()?).args([
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+        ]),
         |line| tally += Tally::cargo(line),
     )?;
     Ok(tally.checked(passed))
 }
 
-fn pytest() -> Result<Tally> {
-    let built = samples::build_all(&go::toolchains(&go::VERSIONS)?)?;
+fn pytest(folder: &str, extent: Extent) -> Result<Tally> {
+    let (name, value) = extent.env();
+    go::toolchains(&go::VERSIONS)?;
     let native = cdylib::build()?;
-    let old: PathBuf = system::gdb()?;
+    let (gdb, lldb) = (system::gdb()?, system::lldb()?);
     let venv = Venv::open()?;
     venv.install(&[python::PYTEST, python::GDB])?;
     let mut tally = Tally::default();
     let passed = follow(
         Command::new(venv.program("python"))
             .current_dir(ground::root())
-            .args(["-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", "gdb-plugin/tests"])
+            .args(["-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", folder])
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env(name, value)
             .env("REDHANDED_TOOLCHAINS", go::record_path()?)
-            .env("REDHANDED_SAMPLES", built.record()?)
             .env("REDHANDED_NATIVE", native)
-            .env("REDHANDED_GDB13", old)
-            .env("REDHANDED_GDB18", venv.program("gdb")),
+            .env("REDHANDED_GDB13", gdb)
+            .env("REDHANDED_GDB18", venv.program("gdb"))
+            .env("REDHANDED_LLDB", lldb),
         |line| {
             // Only the last such line is pytest's own: others may be a failed test's output.
             let counted = Tally::pytest(line);
