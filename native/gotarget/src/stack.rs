@@ -101,8 +101,11 @@ pub fn walk(target: &Target<'_>, pc: RuntimeAddr, sp: RuntimeAddr) -> Vec<Pc> {
 /// Names and lines that were already looked up: the same few places come again and again.
 #[derive(Debug, Default)]
 pub struct Names {
-    known: RefCell<HashMap<(RuntimeAddr, bool), Rc<[Frame]>>>,
+    known: RefCell<Known>,
 }
+
+/// By address, and whether it is a return address.
+type Known = HashMap<(RuntimeAddr, bool), Rc<[Frame]>>;
 
 /// The lines of one frame, innermost first: several where calls were inlined.
 #[must_use]

@@ -52,6 +52,8 @@ pub enum Step {
 /// What one instruction did to the flag byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deed {
+    /// When it was looked at.
+    pub at: Time,
     /// What it is for.
     pub step: Step,
     /// The byte before, as the goroutine itself knew it.

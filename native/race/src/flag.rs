@@ -154,7 +154,7 @@ impl<S: Clone> FlagWatch<S> {
     fn checks(&mut self, hit: Hit<S>) -> Seen<S> {
         let iterates = hit.kind == Kind::Iterate || hit.touch == Touch::Mark;
         let step = if iterates { Step::Iterates } else { Step::Checks };
-        let deed = Deed { step, before: hit.byte, after: hit.byte };
+        let deed = Deed { at: hit.at, step, before: hit.byte, after: hit.byte };
         let (set, exact) = (self.is_set(hit.byte), hit.exact);
         if hit.kind.is_write() && self.phase(hit.goroutine).is_some_and(|phase| phase != Phase::Checked) {
             self.set_phase(hit.goroutine, Phase::Leaving);
@@ -174,7 +174,7 @@ impl<S: Clone> FlagWatch<S> {
     }
 
     fn loads(&mut self, hit: Hit<S>) -> Seen<S> {
-        let deed = Deed { step: Step::Loads, before: hit.byte, after: hit.byte };
+        let deed = Deed { at: hit.at, step: Step::Loads, before: hit.byte, after: hit.byte };
         let set = self.is_set(hit.byte);
         // On its way in it finds another's mark, or in the middle of its write its own mark gone.
         let changed = hit.exact
@@ -198,7 +198,7 @@ impl<S: Clone> FlagWatch<S> {
     fn stores(&mut self, hit: Hit<S>) -> Seen<S> {
         let set = self.is_set(hit.byte);
         let loaded = self.window_mut(hit.goroutine).and_then(|window| window.loaded.take());
-        let deed = |step, before: u8| Deed { step, before: loaded.unwrap_or(before), after: hit.byte };
+        let deed = |step, before: u8| Deed { at: hit.at, step, before: loaded.unwrap_or(before), after: hit.byte };
         let toggled = hit.byte ^ self.writing_bit;
         // Its mark was wiped away before it changed other flags.
         let found_clear = loaded.is_some_and(|byte| !self.is_set(byte));
@@ -230,7 +230,7 @@ impl<S: Clone> FlagWatch<S> {
             Some(window) if window.access.deed.step == Step::Checks => window.phase = Phase::Checked,
             Some(_) => {}
             None => {
-                let deed = Deed { step: Step::Checks, before: self.writing_bit, after: self.writing_bit };
+                let deed = Deed { at, step: Step::Checks, before: self.writing_bit, after: self.writing_bit };
                 let access = Access { goroutine, map: self.map, kind, entered: at, left: None, deed, scene };
                 self.windows.push(Window { access, phase: Phase::Checked, loaded: None });
             }

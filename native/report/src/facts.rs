@@ -173,7 +173,7 @@ fn culprit(target: &Target<'_>, trap: &FlagTrap, access: &Access<Scene>, standin
         goroutine: access.scene.goid,
         g: access.goroutine.0,
         thread: Some(access.scene.thread),
-        time_ns: access.entered.0,
+        time_ns: access.deed.at.0,
         stack: stack.into_iter().map(Frame::from).collect(),
         created_by: standing.goroutine.and_then(|goroutine| goroutine.created_by).map(Frame::from),
         inside: standing.inside,

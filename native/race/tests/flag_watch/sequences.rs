@@ -75,14 +75,14 @@ fn a_write_checks_loads_sets_and_then_checks_loads_clears() {
         let bytes = [[0, 0, bit], [bit, bit, 0]];
         let hits = bytes.iter().flat_map(|bytes| touches.into_iter().zip(*bytes));
         let deeds: Vec<Deed> = hits.map(|(touch, byte)| watched.hit(A, Kind::Assign, touch, byte).deed).collect();
-        let deed = |step, before, after| Deed { step, before, after };
+        let deed = |at, step, before, after| Deed { at: Time(at), step, before, after };
         let expected = [
-            deed(Step::Checks, 0, 0),
-            deed(Step::Loads, 0, 0),
-            deed(Step::Sets, 0, bit),
-            deed(Step::Checks, bit, bit),
-            deed(Step::Loads, bit, bit),
-            deed(Step::Clears, bit, 0),
+            deed(1, Step::Checks, 0, 0),
+            deed(2, Step::Loads, 0, 0),
+            deed(3, Step::Sets, 0, bit),
+            deed(4, Step::Checks, bit, bit),
+            deed(5, Step::Loads, bit, bit),
+            deed(6, Step::Clears, bit, 0),
         ];
         assert_eq!(deeds, expected);
         assert!(watched.watch.windows().is_empty());
