@@ -8,6 +8,7 @@ for gdb, and is seen in /proc.
 import argparse
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any, Optional
 
 import gdb
@@ -27,8 +28,19 @@ HOLD_SHARE = 0.5
 #: A trap notices that the time is up; if none comes for so long, the map rests, and a timer does, in seconds.
 GRACE = 0.25
 
+#: How long a goroutine is kept waiting, in seconds: a write takes microseconds, with traps milliseconds.
+LONGEST_KEEP = 0.5
+
 #: How long to look for a moment in which nobody is inside before letting go, in seconds.
 QUIET = 2.0
+
+
+@dataclass
+class Kept:
+    """A goroutine that is kept waiting."""
+
+    since: float
+    counted: bool = False
 
 
 class Catch:
@@ -45,15 +57,15 @@ class Catch:
         self.failure: Optional[BaseException] = None
         self.accesses = self.overlaps = self.rescued = 0
         self.notes: list[str] = []
-        #: The goroutines that are kept at their check, and whether their overlap is counted.
-        self.kept: dict[int, bool] = {}
+        #: The goroutines that are kept waiting.
+        self.kept: dict[int, Kept] = {}
         #: Where each thread was when its last trap was looked at, so that no trap counts twice.
         self.looked_at: dict[int, int] = {}
         #: Traps that were looked at in a full stop, before gdb gets round to reporting them: by thread.
         self.ahead: dict[int, Any] = {}
         self.began = time.monotonic_ns()
         self.held_ns = 0
-        self.running = self.suspecting = self.leaving = False
+        self.running = self.suspecting = self.leaving = self.stuck = False
 
     def run(self) -> None:
         """Arms, lets the process run until something is caught, disarms, and reports."""
@@ -99,14 +111,10 @@ class Catch:
         self._show(stop)
         if self._is_over():
             return True
-        if not self.options.rescue:
-            if stop.proven is not None:
-                self.overlap = stop.proven
-                self.suspecting = True
-                return True
-            if stop.is_suspect:
-                self.suspecting = True
-                return True
+        if (stop.proven is not None or stop.is_suspect) and (self.stuck or not self.options.rescue):
+            self.overlap = stop.proven
+            self.suspecting = True
+            return True
         if stop.is_inside and self._may_hold() and self._hold(tid) and not self.options.rescue:
             self.suspecting = True
             return True
@@ -178,21 +186,35 @@ class Catch:
 
     def _keep(self, stop: Any, registers: inferior.Registers) -> bool:
         """Keeps a writer at its check as long as another one is inside."""
-        again = self.watch.keep_at_check(stop, registers)
         goroutine = stop.goroutine
+        if self._is_stuck(goroutine):
+            return False
+        again = self.watch.keep_at_check(stop, registers)
         if again is None:
-            if not stop.is_load and self.kept.pop(goroutine, None):
+            if not stop.is_load and self.kept.pop(goroutine, None) is not None:
                 self.rescued += 1
             return False
         if goroutine not in self.kept:
-            self.kept[goroutine] = False
+            self.kept[goroutine] = Kept(time.monotonic())
             self.accesses += 1
             self.lines.show(self.watch.kept(stop))
-        if stop.proven is not None and not self.kept[goroutine]:
-            self.kept[goroutine] = True
+        if stop.proven is not None and not self.kept[goroutine].counted:
+            self.kept[goroutine].counted = True
             self._count(stop.proven, goroutine)
         _jump(*again)
         return True
+
+    def _is_stuck(self, goroutine: int) -> bool:
+        """Whether a goroutine has waited too long. The one inside may itself wait, for a thread, while
+        those that are kept occupy all of them: then nobody would ever get on."""
+        kept = self.kept.get(goroutine)
+        if kept is not None and not self.stuck and time.monotonic() - kept.since > LONGEST_KEEP:
+            self.stuck = True
+            self.notes.append(
+                f"Stopped: a goroutine was kept for {LONGEST_KEEP:g} s and the other is still inside; "
+                "the scheduler has put it aside in the middle of its write, and that can't be rescued."
+            )
+        return self.stuck
 
     def _rescue(self, dying: Any, registers: inferior.Registers) -> bool:
         """Lets a goroutine that is about to end the process go on, as soon as nobody else is inside."""
@@ -202,8 +224,10 @@ class Catch:
             self.notes.append(f"Stopped before the process ends: {error}.")
             return False
         goroutine = dying.goroutine
+        if self._is_stuck(goroutine):
+            return False
         if goroutine not in self.kept:
-            self.kept[goroutine] = True
+            self.kept[goroutine] = Kept(time.monotonic(), counted=True)
             self.accesses += 1
             self.lines.show(self.watch.dying_line(dying, True))
             if dying.overlap is not None:
@@ -228,7 +252,7 @@ class Catch:
         that has would die of it as soon as nobody keeps it."""
         self.leaving, outcome = True, self.outcome
         deadline = time.monotonic() + QUIET
-        while time.monotonic() < deadline and gdb.selected_inferior().pid:
+        while time.monotonic() < deadline and gdb.selected_inferior().pid and not self.stuck:
             self._look_ahead()
             if self.watch.is_quiet():
                 break
