@@ -191,8 +191,8 @@ class Catch:
             return False
         again = self.watch.keep_at_check(stop, registers)
         if again is None:
-            if not stop.is_load and self.kept.pop(goroutine, None) is not None:
-                self.rescued += 1
+            kept = None if stop.is_load else self.kept.pop(goroutine, None)
+            self.rescued += kept is not None and kept.counted
             return False
         if goroutine not in self.kept:
             self.kept[goroutine] = Kept(time.monotonic())

@@ -16,7 +16,7 @@ use crate::goroutine;
 use crate::memory::{LoadBias, RuntimeAddr, read_uint};
 use crate::stack::{self, Frame, Pc};
 use crate::target::Target;
-use crate::threads::{Inside, Thread, kind_of};
+use crate::threads::{self, Inside, Thread, kind_of};
 
 /// Registers of a stopped thread. A register that can't be read is `None`.
 pub type Registers<'a> = dyn Fn(Register) -> Option<u64> + 'a;
@@ -116,14 +116,18 @@ pub struct FlagTrap {
     layout: Layout,
     watch: FlagWatch<Scene>,
     sites: HashMap<RuntimeAddr, Option<Site>>,
-    /// Goroutines whose last look at the byte told them to die.
-    alarmed: HashMap<race::Goroutine, Alarm>,
+    /// What each goroutine saw that has checked the byte and not touched it since.
+    checked: HashMap<race::Goroutine, Checked>,
 }
 
+/// What a goroutine saw when it checked the byte.
 #[derive(Clone, Copy, Debug)]
-struct Alarm {
+struct Checked {
     kind: Kind,
-    leaving: bool,
+    /// The writing bit.
+    set: bool,
+    /// Whether the runtime takes that for a race: set on the way in, or clear on a writer's way out.
+    doomed: bool,
 }
 
 /// An instruction that touches the flag byte.
@@ -155,7 +159,7 @@ impl FlagTrap {
             Layout::Swiss(_) => Generation::Swiss,
         };
         let watch = FlagWatch::new(map.header.0, generation, layout.writing_bit());
-        Ok(FlagTrap { map, layout, watch, sites: HashMap::new(), alarmed: HashMap::new() })
+        Ok(FlagTrap { map, layout, watch, sites: HashMap::new(), checked: HashMap::new() })
     }
 
     /// The map that is followed.
@@ -215,18 +219,18 @@ impl FlagTrap {
         let scene =
             Scene { thread, goid: goroutine::goid(target, RuntimeAddr(g)).ok(), stack: stack::walk(target, pc, sp) };
         let Site { kind, touch, .. } = site;
-        let phase = self.watch.window(goroutine).map(|window| window.phase);
-        let leaving = kind.is_write() && matches!(phase, Some(Phase::Writing | Phase::Leaving));
-        let set = byte & self.layout.writing_bit() != 0;
-        if touch == Touch::Check && set != leaving {
-            self.alarmed.insert(goroutine, Alarm { kind, leaving });
-        } else {
-            self.alarmed.remove(&goroutine);
-        }
         let exact = own.is_some();
         let seen = self.watch.hit(Hit { at, goroutine, kind, touch, byte, exact, scene: scene.clone() });
-        let inside = match self.watch.window(goroutine) {
-            Some(window) if kind.is_write() => window.phase == Phase::Writing && touch == Touch::Store,
+        let phase = self.watch.window(goroutine).map(|window| window.phase);
+        if touch == Touch::Check {
+            let set = byte & self.layout.writing_bit() != 0;
+            let entering = !kind.is_write() || phase == Some(Phase::Checked);
+            self.checked.insert(goroutine, Checked { kind, set, doomed: set == entering });
+        } else {
+            self.checked.remove(&goroutine);
+        }
+        let inside = match phase {
+            Some(phase) if kind.is_write() => phase == Phase::Writing && touch == Touch::Store,
             Some(_) => true,
             None => false,
         };
@@ -248,7 +252,7 @@ impl FlagTrap {
         if !entering || !caught.kind.is_write() {
             return None;
         }
-        let saw_writer = self.alarmed.contains_key(&caught.goroutine);
+        let saw_writer = self.checked.get(&caught.goroutine).is_some_and(|checked| checked.set);
         // A window that was opened by a check and never went further (a key that can't be hashed) must
         // not keep the others out for ever.
         let is_inside = |window: &Window<Scene>| {
@@ -261,7 +265,7 @@ impl FlagTrap {
         }
         let back = site.access.after.0.wrapping_sub(site.access.start.0);
         // It will look again, as if it had not looked yet.
-        self.alarmed.remove(&caught.goroutine);
+        self.checked.remove(&caught.goroutine);
         self.watch.gone(caught.goroutine, caught.at);
         Some(Rescue::Again { pc: registers(Register::Rip)?.wrapping_sub(back), sp: registers(Register::Rsp)? })
     }
@@ -271,7 +275,12 @@ impl FlagTrap {
     pub fn dying(&mut self, target: &Target<'_>, at: Time, thread: u32, registers: &Registers<'_>) -> Option<Dying> {
         let g = registers(Register::R14)?;
         let goroutine = race::Goroutine(g);
-        let Alarm { kind, leaving } = *self.alarmed.get(&goroutine)?;
+        let (kind, leaving) = match self.checked.get(&goroutine) {
+            // Clear leads to the fatal function only on the way out.
+            Some(Checked { kind, set, .. }) => (*kind, !set),
+            // It had checked before the watch was armed.
+            None => self.dying_unseen(target, thread, registers)?,
+        };
         let (pc, sp) = (registers(Register::Rip)?, registers(Register::Rsp)?);
         let scene = Scene {
             thread,
@@ -280,6 +289,15 @@ impl FlagTrap {
         };
         let overlap = self.watch.dying(at, goroutine, kind, scene.clone());
         Some(Dying { goroutine, scene, kind, leaving, overlap })
+    }
+
+    /// Whether a goroutine whose check was not seen dies of this map, as its stack tells: what for, and
+    /// whether on its way out.
+    fn dying_unseen(&self, target: &Target<'_>, thread: u32, registers: &Registers<'_>) -> Option<(Kind, bool)> {
+        let inside = threads::thread(target, thread, registers).ok()?.inside?;
+        let flag = read_uint(target.memory, self.flag(), 1).ok()? as u8;
+        let clear = flag & self.layout.writing_bit() == 0;
+        (inside.map == Some(self.map.header)).then_some((inside.kind, inside.kind.is_write() && clear))
     }
 
     /// What to do with a goroutine at the fatal function so that the process lives on.
@@ -304,7 +322,7 @@ impl FlagTrap {
                 _ => Rescue::Impossible { why: "the call that led to fatal is not a direct one" },
             };
         }
-        self.alarmed.remove(&dying.goroutine);
+        self.checked.remove(&dying.goroutine);
         let flag = read_uint(target.memory, self.flag(), 1).unwrap_or(0) as u8;
         let bit = self.layout.writing_bit();
         let right = match (dying.leaving, classic) {
@@ -341,7 +359,7 @@ impl FlagTrap {
     #[must_use]
     pub fn is_quiet(&self, target: &Target<'_>) -> bool {
         let clear = |byte: u64| byte & u64::from(self.layout.writing_bit()) == 0;
-        self.alarmed.is_empty()
+        !self.checked.values().any(|checked| checked.doomed)
             && self.watch.windows().iter().all(|window| !window.access.kind.is_write())
             && read_uint(target.memory, self.flag(), 1).is_ok_and(clear)
     }
