@@ -131,7 +131,9 @@ impl RaceReport {
             Step::Sets => format!("{} by {}", first.flag.words(), goroutine(first.goroutine)),
             _ => format!("{} {}", goroutine(first.goroutine), first.step_in_words()),
         };
-        format!("{earlier}, {ago} ago; {} {}", goroutine(second.goroutine), second.step_in_words())
+        let both_set = (first.step, second.step) == (Step::Sets, Step::Sets) && second.flag.was_set() == Some(false);
+        let later = if both_set { "set it too, having read it clear before".into() } else { second.step_in_words() };
+        format!("{earlier}, {ago} ago; {} {later}", goroutine(second.goroutine))
     }
 }
 
