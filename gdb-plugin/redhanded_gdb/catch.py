@@ -201,7 +201,7 @@ class Catch:
         if stop.proven is not None and not self.kept[goroutine].counted:
             self.kept[goroutine].counted = True
             self._count(stop.proven, goroutine)
-        _jump(*again)
+        self._jump(*again)
         return True
 
     def _is_stuck(self, goroutine: int) -> bool:
@@ -237,8 +237,16 @@ class Catch:
         if kind == "return":
             self.kept.pop(goroutine)
             self.rescued += 1
-        _jump(pc, sp)
+        self._jump(pc, sp)
         return True
+
+    def _jump(self, pc: int, sp: int) -> None:
+        """Lets the selected thread go on elsewhere."""
+        # It may come back to where it was looked at: that is another trap.
+        self.looked_at.pop(inferior.current_tid(), None)
+        with inferior.language("c"):
+            gdb.parse_and_eval(f"$rsp = {sp:#x}")
+            gdb.parse_and_eval(f"$rip = {pc:#x}")
 
     def _count(self, overlap: Any, held: int) -> None:
         self.overlaps += 1
@@ -359,10 +367,3 @@ class Catch:
         seconds = self.now() / 1e9
         counts = (self.accesses, self.overlaps, self.rescued)
         prefix.show(self.watch.summary(self.outcome, *counts, seconds, self.notes), self.options.json)
-
-
-def _jump(pc: int, sp: int) -> None:
-    """Lets the selected thread go on elsewhere."""
-    with inferior.language("c"):
-        gdb.parse_and_eval(f"$rsp = {sp:#x}")
-        gdb.parse_and_eval(f"$rip = {pc:#x}")
