@@ -106,7 +106,7 @@ class Catch:
         at = self.now()
         stop = self.watch.stop(at, tid, registers)
         self.looked_at[tid] = registers("rip")
-        if self.options.rescue and self._keep(stop, registers):
+        if self.options.rescue and self._keep(tid, stop, registers):
             return False
         self._show(stop)
         if self._is_over():
@@ -184,7 +184,7 @@ class Catch:
 
     # Rescuing.
 
-    def _keep(self, stop: Any, registers: inferior.Registers) -> bool:
+    def _keep(self, tid: int, stop: Any, registers: inferior.Registers) -> bool:
         """Keeps a writer at its check as long as another one is inside."""
         goroutine = stop.goroutine
         if self._is_stuck(goroutine):
@@ -268,7 +268,7 @@ class Catch:
             self._continue()
         else:
             self.notes.append("No quiet moment was found to let go in: the process may die of its race now.")
-        self.outcome = outcome
+        self.outcome = outcome if gdb.selected_inferior().pid else "exited"
 
     # The full stops, when all threads stand still.
 
@@ -325,7 +325,7 @@ class Catch:
         stop = self.watch.stop(self.now(), tid, registers)
         self.looked_at[tid] = pc
         self.ahead[tid] = stop
-        if self.options.rescue and self._keep(stop, registers):
+        if self.options.rescue and self._keep(tid, stop, registers):
             return
         self._show(stop)
         self.overlap = self.overlap or stop.proven
