@@ -13,6 +13,7 @@ use race::{Deed, FlagWatch, Generation, Hit, Kind, Overlap, Phase, Seen, Time, T
 use crate::error::Error;
 use crate::expression::MapValue;
 use crate::goroutine;
+use crate::map::{self, HeaderFacts};
 use crate::memory::{LoadBias, RuntimeAddr, read_uint};
 use crate::stack::{self, Frame, Pc};
 use crate::target::Target;
@@ -151,9 +152,9 @@ impl FlagTrap {
     /// Prepares to follow a map's flag byte.
     ///
     /// # Errors
-    /// The program doesn't tell its layout.
-    pub fn new(program: &Program, map: MapValue) -> Result<Self, Error> {
-        let layout = *program.map_layout()?;
+    /// The program doesn't tell its layout, or there is no memory where the header should be.
+    pub fn new(target: &Target<'_>, map: MapValue) -> Result<Self, Error> {
+        let HeaderFacts { layout, .. } = map::header_at(target, map.header)?;
         let generation = match layout {
             Layout::Classic(_) => Generation::Classic,
             Layout::Swiss(_) => Generation::Swiss,

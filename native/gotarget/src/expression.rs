@@ -1,6 +1,8 @@
 //! Expressions over a Go process: a package variable, a path through fields and pointers, or an address
 //! with a type.
 
+use std::collections::HashSet;
+
 use goprogram::{Field, Type, TypeKind, TypeRef};
 
 use crate::error::Error;
@@ -107,38 +109,43 @@ fn variable_path(target: &Target<'_>, expression: &str) -> Result<Place, Error> 
 /// Follows `.a.b.c` from a place.
 fn fields(target: &Target<'_>, mut place: Place, path: &str) -> Result<Place, Error> {
     for name in path.split('.').skip(1) {
+        let expression = format!("{}.{name}", place.expression);
         place = follow_pointers(target, place)?;
         let ty = target.program.ty(place.ty)?;
-        let (ty, addr) =
-            find_field(target, &ty, place.addr, name, DEEPEST_EMBEDDING)?.ok_or_else(|| no_field(&ty, name))?;
-        place = Place { expression: format!("{}.{name}", place.expression), ty, addr };
+        for Field { name, ty, offset, .. } in way_to(target, place.ty, name)?.ok_or_else(|| no_field(&ty, name))? {
+            let from = follow_pointers(target, place)?;
+            place = Place { expression: format!("{}.{name}", from.expression), ty, addr: from.addr.plus(offset) };
+        }
+        place.expression = expression;
     }
     Ok(place)
 }
 
-/// A field by its name, also one promoted from an embedded struct: the shallowest wins, as in Go.
-fn find_field(
-    target: &Target<'_>,
-    ty: &Type,
-    addr: RuntimeAddr,
-    name: &str,
-    depth: u32,
-) -> Result<Option<(TypeRef, RuntimeAddr)>, Error> {
-    let TypeKind::Struct { fields } = &ty.kind else { return Ok(None) };
-    if let Some(field) = fields.iter().find(|field| field.name == name) {
-        return Ok(Some((field.ty, addr.plus(field.offset))));
-    }
-    if depth == 0 {
-        return Ok(None);
-    }
-    for Field { ty, offset, name: embedded, .. } in fields.iter().filter(|field| field.embedded) {
-        let place = Place { expression: embedded.to_string(), ty: *ty, addr: addr.plus(*offset) };
-        // A nil embedded pointer promotes nothing that could be looked at.
-        let Ok(place) = follow_pointers(target, place) else { continue };
-        let ty = target.program.ty(place.ty)?;
-        if let Some(found) = find_field(target, &ty, place.addr, name, depth - 1)? {
-            return Ok(Some(found));
+/// The fields that lead to the one with this name: itself, or the embedded structs that promote it and then
+/// itself. The shallowest wins, as in Go.
+fn way_to(target: &Target<'_>, ty: TypeRef, name: &str) -> Result<Option<Vec<Field>>, Error> {
+    let mut level = vec![(Vec::new(), ty)];
+    let mut seen = HashSet::new();
+    for _ in 0..DEEPEST_EMBEDDING {
+        let mut deeper = Vec::new();
+        for (way, ty) in level {
+            let mut ty = target.program.ty(ty)?;
+            if let TypeKind::Pointer { target: Some(pointee) } = ty.kind {
+                ty = target.program.ty(pointee)?;
+            }
+            let TypeKind::Struct { fields } = ty.kind else { continue };
+            for field in fields {
+                let embedded = (field.embedded && seen.insert(field.ty)).then_some(field.ty);
+                let is_it = field.name == name;
+                let mut way: Vec<Field> = way.clone();
+                way.push(field);
+                if is_it {
+                    return Ok(Some(way));
+                }
+                deeper.extend(embedded.map(|ty| (way, ty)));
+            }
         }
+        level = deeper;
     }
     Ok(None)
 }

@@ -53,7 +53,8 @@ impl Target<'_> {
     pub fn verify(&self) -> Result<(), Error> {
         let wrong = || Error::WrongProgram { path: self.program.path().to_owned() };
         // In every Go program, and over before anyone could set a breakpoint in it.
-        let function = self.program.function("runtime.schedinit").ok_or_else(wrong)?;
+        // Without symbols there is nothing to compare, and nothing that could be answered wrongly either.
+        let Some(function) = self.program.function("runtime.schedinit") else { return Ok(()) };
         let len = function.end.0.saturating_sub(function.entry.0).min(256);
         let code = self.program.code(function.entry, len).ok_or_else(wrong)?;
         let running = read_bytes(self.memory, self.bias.to_runtime(function.entry), code.len())?;

@@ -111,8 +111,7 @@ impl Session {
 
     /// Prepares to watch the map that an expression names.
     fn watch(&self, py: Python<'_>, expression: &str) -> PyResult<Watch> {
-        let trap =
-            self.0.look(py, |target| Ok(FlagTrap::new(target.program, expression::map(target, expression)?)?))?;
+        let trap = self.0.look(py, |target| Ok(FlagTrap::new(target, expression::map(target, expression)?)?))?;
         Ok(Watch::new(self.0.clone(), trap))
     }
 }
