@@ -22,7 +22,7 @@ impl std::fmt::Display for RuntimeAddr {
 
 /// Bytes that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read {len} bytes at {addr}: not mapped, or the process is gone")]
+#[error("cannot read {len} bytes at {addr}: nothing is mapped there; check the address, and that the process still runs")]
 pub struct Unreadable {
     /// Where the read began.
     pub addr: RuntimeAddr,
