@@ -61,22 +61,34 @@ def register_everywhere() -> None:
     for objfile in gdb.objfiles():
         register(objfile)
     gdb.events.new_objfile.connect(_on_new_objfile)
+    gdb.events.before_prompt.connect(_before_prompt)
 
 
 def unregister() -> None:
     """Stops registering for programs to come."""
     gdb.events.new_objfile.disconnect(_on_new_objfile)
+    gdb.events.before_prompt.disconnect(_before_prompt)
 
 
 def _on_new_objfile(event: gdb.NewObjFileEvent) -> None:
     register(event.new_objfile)
 
 
+def _before_prompt() -> None:
+    # Go's script, sourced by hand, throws out all printers of the program that were there before it.
+    for objfile in gdb.objfiles():
+        if not any(map(_is_ours, objfile.pretty_printers)):
+            register(objfile)
+
+
 def register(objfile: gdb.Objfile) -> None:
     """Registers in front of Go's own printers, which do not know Swiss maps; once, however often."""
-    # runtime-gdb.py is loaded after this event and puts its printers behind ours: it appends.
-    objfile.pretty_printers[:] = [
-        printer for printer in objfile.pretty_printers if getattr(printer, "name", None) != NAME
-    ]
+    # With a new program gdb loads runtime-gdb.py before it tells us: its printers are there already.
+    objfile.pretty_printers[:] = [printer for printer in objfile.pretty_printers if not _is_ours(printer)]
     if objfile.lookup_global_symbol("runtime.mapassign") or objfile.lookup_static_symbol("runtime.mapassign"):
         objfile.pretty_printers.insert(0, MapPrinters())
+
+
+def _is_ours(printer: object) -> bool:
+    # A second load made another class of the same name.
+    return getattr(printer, "name", None) == NAME
