@@ -22,7 +22,9 @@ impl std::fmt::Display for RuntimeAddr {
 
 /// Bytes that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read {len} bytes at {addr}: nothing is mapped there; check the address, and that the process still runs")]
+#[error(
+    "cannot read {len} bytes at {addr}: nothing is mapped there; check the address, and that the process still runs"
+)]
 pub struct Unreadable {
     /// Where the read began.
     pub addr: RuntimeAddr,

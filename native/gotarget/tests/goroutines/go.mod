@@ -1,0 +1,3 @@
+module redhanded.example/goroutines
+
+go 1.21

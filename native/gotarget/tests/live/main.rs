@@ -1,0 +1,9 @@
+//! Real Go processes, looked at from outside and held against what they print of themselves.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod expressions;
+mod goroutines;
+mod headers;
+mod process;
+mod toolchain;
