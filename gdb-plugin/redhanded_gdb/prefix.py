@@ -47,7 +47,7 @@ def reports_errors(invoke: Callable[..., None]) -> Callable[..., None]:
                 invoke(self, argument, from_tty)
             except native.Error as error:
                 raise Failure(str(error)) from None
-        except Failure as failure:
+        except (Failure, gdb.error) as failure:
             raise gdb.GdbError(str(failure)) from None
 
     return wrapped

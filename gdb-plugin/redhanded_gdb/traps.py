@@ -25,6 +25,12 @@ NO_SLOT = (
     "delete a watchpoint or hardware breakpoint (`info breakpoints`)"
 )
 
+#: gdb says no more than "Command aborted." when it can't insert all that is set as the process runs on.
+NOT_INSERTED = (
+    "gdb cannot set all its breakpoints and watchpoints: a wide watchpoint takes more than one of the "
+    "processor's four debug registers, or an address is not mapped; delete some (`info breakpoints`)"
+)
+
 _last_stop: Optional[Any] = None
 
 
@@ -90,6 +96,8 @@ def armed(catch: Any) -> Iterator[None]:
     except gdb.error as error:
         if "hardware" in str(error).lower():
             raise Failure(NO_SLOT) from None
+        if "aborted" in str(error):
+            raise Failure(NOT_INSERTED) from None
         raise
     finally:
         gdb.events.stop.disconnect(_on_stop)
