@@ -212,7 +212,7 @@ impl FlagTrap {
             let frame = stack::lines(target, here).first().cloned();
             return Stop::Foreign { thread, at: frame.unwrap_or_else(|| Frame::unknown(pc)) };
         };
-        let own = value(&site.access.value, registers);
+        let own = value(&site.access, &self.layout, registers);
         let byte = own.or_else(|| read_uint(target.memory, flag, 1).ok()).unwrap_or(0) as u8;
         // In the runtime's own Go code this register is the current g (ABIInternal).
         let g = registers(Register::R14).unwrap_or(0);
@@ -396,17 +396,21 @@ fn decode(program: &Program, bias: LoadBias, pc: RuntimeAddr, flag_offset: u64) 
     plausible.then_some(Site { access, kind, touch })
 }
 
-/// The byte that an instruction read or wrote, as its thread's registers still tell.
-fn value(source: &ValueSource, registers: &Registers<'_>) -> Option<u64> {
-    match *source {
+/// The byte that an instruction read or wrote, as its thread's registers still tell; of a byte that was
+/// only compared, no more than its writing bit.
+fn value(access: &MemoryAccess, layout: &Layout, registers: &Registers<'_>) -> Option<u64> {
+    let bit = layout.writing_bit();
+    match access.value {
+        // What a locked OR has in its register is the bits to set, not the byte.
+        _ if access.locked => None,
         ValueSource::Register(register) => registers(register).map(|value| value & 0xff),
         ValueSource::HighByte(register) => registers(register).map(|value| value >> 8 & 0xff),
         ValueSource::Immediate(byte) => Some(byte.into()),
         ValueSource::ZeroFlag { mask } => {
-            // Compared with zero, the byte itself is known only to be zero or not; the runtime keeps
-            // nothing in such a byte but the bit it compares.
             let zero = registers(Register::Eflags)? & ZERO_FLAG_AMD64 != 0;
-            Some(if zero { 0 } else { u64::from(mask & mask.wrapping_neg()) })
+            // Of several bits it is open which one was set; but a Swiss map's byte has only the one.
+            let tells = if zero { mask & bit != 0 } else { mask == bit || matches!(layout, Layout::Swiss(_)) };
+            tells.then_some(if zero { 0 } else { bit.into() })
         }
         ValueSource::None => None,
     }
