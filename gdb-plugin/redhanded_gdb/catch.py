@@ -83,6 +83,9 @@ class Catch:
                     self._leave_quietly()
             finally:
                 timer.cancel()
+                if timer.is_alive():
+                    # Its thread must not be the last to hold the watch, which belongs to this one.
+                    timer.join()
                 self.lines.close()
         if self.failure is not None:
             raise self.failure
