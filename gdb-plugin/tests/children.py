@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Optional
 
 #: How long a child may take to say or do what is waited for, in seconds, unless a test says otherwise.
@@ -22,7 +21,6 @@ class Child:
         command: Sequence[str],
         on_line: Optional[Callable[[str], None]] = None,
         environment: Optional[dict[str, str]] = None,
-        folder: Optional[Path] = None,
     ) -> None:
         self.command = list(command)
         self._on_line = on_line
@@ -37,7 +35,6 @@ class Child:
             text=True,
             bufsize=1,
             env=environment,
-            cwd=folder,
             start_new_session=True,
         )
         self.pid = self._process.pid

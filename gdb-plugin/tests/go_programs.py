@@ -94,7 +94,7 @@ class Sample(Child):
         """Fails unless its goroutines go on for a while, and it then ends as it should when asked to."""
         before = switches(self.pid)
         eventually(
-            lambda: self.has_ended() or switches(self.pid) > before + 200,
+            lambda: self.has_ended() or switches(self.pid) > before + 50,
             "its goroutines run on after gdb left",
         )
         self.assert_ends_well()

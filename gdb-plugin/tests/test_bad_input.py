@@ -163,7 +163,10 @@ def test_a_watchpoint_that_takes_all_registers_counts_as_well(gdb: Gdb, start: S
         f"watch *(char (*)[32]) {sample.map}",
         "gomap watch main.shared --for 5",
     ]
-    line = the_one_line(gdb.attach(sample.pid, *commands))
+    ran = gdb.attach(sample.pid, *commands)
+    # gdb notices only as it lets the process run.
+    assert ran.status == 1, ran
+    (line,) = ran.errors()
     assert "debug registers" in line
     assert "info breakpoints" in line
     assert_unharmed(sample)

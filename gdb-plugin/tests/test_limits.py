@@ -128,7 +128,7 @@ def test_the_end_of_the_process_ends_the_watch(gdb: Gdb, start: Start) -> None:
     assert breakpoints(ran, "after") == breakpoints(ran, "before"), ran
 
 
-@pytest.mark.parametrize("language", ["auto", "c", "go"])
+@pytest.mark.parametrize(("language", "switch"), [("auto", "on"), ("c", "off")])
 @pytest.mark.parametrize(
     ("sample_name", "options"),
     [
@@ -141,13 +141,14 @@ def test_the_end_of_the_process_ends_the_watch(gdb: Gdb, start: Start) -> None:
     ids=["overlap", "rescue", "count", "time", "error"],
 )
 def test_a_watch_leaves_settings_and_breakpoints_as_they_were(
-    gdb: Gdb, start: Start, sample_name: str, options: str, language: str
+    gdb: Gdb, start: Start, sample_name: str, options: str, language: str, switch: str
 ) -> None:
     sample = start(sample_name)
     ran = gdb.attach(
         sample.pid,
         f"set language {language}",
-        "set pagination on",
+        f"set pagination {switch}",
+        f"set print thread-events {switch}",
         "break main.show",
         *show_settings("before"),
         f"gomap watch main.shared {options}",
@@ -156,6 +157,7 @@ def test_a_watch_leaves_settings_and_breakpoints_as_they_were(
     )
     before, after = between(ran, "before"), between(ran, "after")
     assert f'"{language}' in before
+    assert before.count(f" {switch}.") >= 2
     assert "main.show" in before
     # With `auto`, gdb names the language of the frame that it looks at, which may be another one.
     assert [line for line in after.splitlines() if "auto; currently" not in line] == [
