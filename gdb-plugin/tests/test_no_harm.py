@@ -1,12 +1,15 @@
 """What a watch leaves behind in the process: nothing."""
 
+import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from children import eventually
-from debugger import Gdb
-from go_programs import OF_ITS_RACE, Sample
+from debugger import LOAD, MARK, Gdb, said
+from go_programs import Sample
 from kernel import changed_code, debug_controls, states, status, stopped_or_traced, threads
 
 Start = Callable[[str], Sample]
@@ -18,9 +21,6 @@ ENDS = {
     "unheld": ("locked", "--for 1"),
     "rescue": ("locked", "--rescue --hold 5 --for 1"),
 }
-
-#: So often is a race caught until the process is still there to be looked at.
-TRIES = 10
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -34,24 +34,50 @@ def test_after_a_watch_nothing_of_it_is_left_in_the_process(gdb: Gdb, start: Sta
 
 
 def test_after_a_caught_race_nothing_of_the_watch_is_left_in_the_process(gdb: Gdb, start: Start) -> None:
-    # Let go in the middle of its race, it may die of that at once. So it is told to stop before gdb leaves,
-    # and once more after it, since gdb's own SIGCONT may undo that.
-    for _ in range(TRIES):
-        sample = start("clobber")
-        ran = gdb.attach(
-            sample.pid,
-            "gomap watch main.shared --hold 5 --for 10 --json",
-            f"shell kill -STOP {sample.pid}",
-            go=sample.go,
-        )
+    sample = start("clobber")
+    # Let go in the middle of its race, it dies of that at once: so it is told to stop, again and again, from
+    # before gdb leaves (whose own SIGCONT undoes a single SIGSTOP) until it can be looked at.
+    commands = [LOAD, "gomap watch main.shared --hold 5 --for 10 --json", "echo caught\\n", "shell head -n 1"]
+    storm = ExitStack()
+
+    def on_line(line: str) -> None:
+        if line == MARK:
+            sample.go()
+        elif line == "caught":
+            storm.enter_context(stopping(sample.pid))
+            running.tell("leave")
+
+    running = gdb.start(["-p", str(sample.pid)], commands, on_line)
+    try:
+        ran = said(running, running.wait())
         assert ran.summary()["outcome"] == "overlap", ran
-        if stops(sample):
-            assert_clean(sample)
-            sample.signal(signal.SIGCONT)
-            sample.assert_ends_well_or_of_its_race()
-            return
-        assert OF_ITS_RACE in sample.err
-    raise AssertionError(f"{TRIES} times dead before it could be looked at")
+        eventually(lambda: sample.has_ended() or states(sample.pid) == {"T"}, "all threads stand still")
+    finally:
+        storm.close()
+        running.kill()
+    assert not sample.has_ended(), sample.err
+    assert_clean(sample)
+    sample.signal(signal.SIGCONT)
+    sample.assert_ends_well_or_of_its_race()
+
+
+@contextmanager
+def stopping(pid: int) -> Iterator[None]:
+    """Tells a process to stop, as long as the block lasts."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(0.0001):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+
+    teller = threading.Thread(target=tell)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 @pytest.mark.paired
@@ -63,13 +89,6 @@ def test_looking_leaves_nothing_in_the_process(gdb: Gdb, start: Start) -> None:
     assert_untouched(sample)
     sample.go()
     sample.assert_works_on()
-
-
-def stops(sample: Sample) -> bool:
-    """Stops a sample; false if it ends instead."""
-    sample.signal(signal.SIGSTOP)
-    eventually(lambda: sample.has_ended() or states(sample.pid) == {"T"}, "all threads stand still")
-    return not sample.has_ended()
 
 
 def assert_untouched(sample: Sample) -> None:
