@@ -236,6 +236,8 @@ impl FlagTrap {
             None => false,
         };
         let Seen { deed, proven, suspected } = seen;
+        let overlap = proven.as_ref().or(suspected.as_ref()).map(|overlap| (overlap.first.goroutine, proven.is_some()));
+        tracing::debug!(thread, goid = scene.goid, %pc, ?kind, ?deed, ?phase, exact, ?overlap, "access");
         Stop::Access(Box::new(Caught { at, goroutine, kind, deed, scene, proven, suspected, inside }))
     }
 

@@ -40,7 +40,10 @@ impl From<PyErr> for Failure {
 pub(crate) fn guard<T>(run: impl FnOnce() -> Result<T, Failure>) -> PyResult<T> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(Failure::Core(message))) => Err(Error::new_err(message)),
+        Ok(Err(Failure::Core(message))) => {
+            tracing::debug!(message, "failed");
+            Err(Error::new_err(message))
+        }
         Ok(Err(Failure::Python(error))) => Err(error),
         Err(_) => {
             let panic = setup::latest_panic();
