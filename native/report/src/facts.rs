@@ -157,11 +157,12 @@ pub fn race(
     standing: &dyn Fn(race::Goroutine) -> Standing,
 ) -> RaceReport {
     let culprit = |access: &Access<Scene>| culprit(target, trap, access, standing(access.goroutine));
-    RaceReport {
-        map: subject(target.program, trap.map()),
-        second: culprit(&overlap.second),
-        first: culprit(&overlap.first),
+    // Whoever entered first need not have been the first to touch the byte in the way that is shown.
+    let (mut earlier, mut later) = (&overlap.first, &overlap.second);
+    if later.deed.at < earlier.deed.at {
+        std::mem::swap(&mut earlier, &mut later);
     }
+    RaceReport { map: subject(target.program, trap.map()), second: culprit(later), first: culprit(earlier) }
 }
 
 fn culprit(target: &Target<'_>, trap: &FlagTrap, access: &Access<Scene>, standing: Standing) -> Culprit {
