@@ -21,6 +21,7 @@ class Child:
         command: Sequence[str],
         on_line: Optional[Callable[[str], None]] = None,
         environment: Optional[dict[str, str]] = None,
+        stderr: int = subprocess.PIPE,
     ) -> None:
         self.command = list(command)
         self._on_line = on_line
@@ -31,16 +32,18 @@ class Child:
             self.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             bufsize=1,
             env=environment,
             start_new_session=True,
         )
         self.pid = self._process.pid
+        streams = [(self._process.stdout, self._out), (self._process.stderr, self._err)]
         self._readers = [
-            threading.Thread(target=self._read, args=(self._process.stdout, self._out), daemon=True),
-            threading.Thread(target=self._read, args=(self._process.stderr, self._err), daemon=True),
+            threading.Thread(target=self._read, args=(stream, into), daemon=True)
+            for stream, into in streams
+            if stream is not None
         ]
         for reader in self._readers:
             reader.start()

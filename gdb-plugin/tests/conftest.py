@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -48,6 +49,8 @@ def _toolchains() -> list[Toolchain]:
 def pytest_configure(config: pytest.Config) -> None:
     """Refuses to run without what the tests need, rather than to skip them."""
     config.addinivalue_line("markers", "paired: each gdb and each Go version once, not their product")
+    # Fixtures end their processes also when whoever runs the tests gives up on them.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     _file("REDHANDED_NATIVE")
     config.stash[GDBS], config.stash[TOOLCHAINS] = _gdbs(), _toolchains()
 

@@ -24,7 +24,7 @@ SOURCES = {
 }
 
 #: A sample ends by itself after so long, in case that nobody is left to end it.
-LIFE = "5m"
+LIFE = "2m"
 
 
 #: What Go says as it ends a program for its race.
@@ -76,8 +76,8 @@ class Builder:
 class Sample(Child):
     """One of samples/, that has made its map and waits for a line on its standard input."""
 
-    def __init__(self, executable: Path) -> None:
-        super().__init__([str(executable), "-wait", "-for", LIFE])
+    def __init__(self, executable: Path, stderr: int = subprocess.PIPE) -> None:
+        super().__init__([str(executable), "-wait", "-for", LIFE], stderr=stderr)
         self.executable = executable
         ready = self.wait_for_line(lambda line: line.startswith("ready "))
         said = re.fullmatch(r"ready pid=(\d+) map=(0x[0-9a-f]+)\n", ready)

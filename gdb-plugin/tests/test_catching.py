@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from debugger import LOAD, Gdb, Ran
-from go_programs import Sample, line_of
+from go_programs import LIFE, Sample, line_of
 
 Start = Callable[[str], Sample]
 
@@ -141,7 +141,7 @@ def test_what_a_lock_keeps_apart_is_never_reported(gdb: Gdb, start: Start) -> No
 @pytest.mark.paired
 def test_a_program_that_gdb_has_started_is_watched_the_same_way(gdb: Gdb, build: Callable[..., Path]) -> None:
     ran = gdb.run(
-        ["--args", str(build("clobber")), "-for", "5m"],
+        ["--args", str(build("clobber")), "-for", LIFE],
         [LOAD, "tbreak main.begin", "run", "gomap watch main.shared --hold 5 --for 10 --json"],
     )
     assert ran.summary()["outcome"] == "overlap", ran

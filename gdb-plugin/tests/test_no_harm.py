@@ -2,15 +2,15 @@
 
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from children import eventually
-from debugger import LOAD, MARK, Gdb, said
-from go_programs import Sample
-from kernel import changed_code, debug_controls, states, status, stopped_or_traced, threads
+from debugger import Gdb
+from go_programs import OF_ITS_RACE, Sample
+from kernel import changed_code, debug_controls, status, stopped_or_traced, threads
 
 Start = Callable[[str], Sample]
 
@@ -33,51 +33,46 @@ def test_after_a_watch_nothing_of_it_is_left_in_the_process(gdb: Gdb, start: Sta
     sample.assert_works_on()
 
 
-def test_after_a_caught_race_nothing_of_the_watch_is_left_in_the_process(gdb: Gdb, start: Start) -> None:
-    sample = start("clobber")
-    # Let go in the middle of its race, it dies of that at once: so it is told to stop, again and again, from
-    # before gdb leaves (whose own SIGCONT undoes a single SIGSTOP) until it can be looked at.
-    commands = [LOAD, "gomap watch main.shared --hold 5 --for 10 --json", "echo caught\\n", "shell head -n 1"]
-    storm = ExitStack()
+def test_after_a_caught_race_nothing_of_the_watch_is_left_in_the_process(
+    gdb: Gdb, build: Callable[..., Path], started: ExitStack
+) -> None:
+    # Let go in the middle of its race, it dies of that at once. But before that it must say so: as long as
+    # nobody reads that, it can be looked at.
+    reader, writer = started.enter_context(full_pipe())
+    sample = Sample(build("clobber"), stderr=writer)
+    started.callback(sample.kill)
+    ran = gdb.attach(sample.pid, "gomap watch main.shared --hold 5 --for 10 --json", go=sample.go)
+    assert ran.summary()["outcome"] == "overlap", ran
+    assert_untouched(sample)
 
-    def on_line(line: str) -> None:
-        if line == MARK:
-            sample.go()
-        elif line == "caught":
-            storm.enter_context(stopping(sample.pid))
-            running.tell("leave")
+    said = []
 
-    running = gdb.start(["-p", str(sample.pid)], commands, on_line)
-    try:
-        ran = said(running, running.wait())
-        assert ran.summary()["outcome"] == "overlap", ran
-        eventually(lambda: sample.has_ended() or states(sample.pid) == {"T"}, "all threads stand still")
-    finally:
-        storm.close()
-        running.kill()
-    assert not sample.has_ended(), sample.err
-    assert_clean(sample)
-    sample.signal(signal.SIGCONT)
-    sample.assert_ends_well_or_of_its_race()
+    def has_ended() -> bool:
+        ended = sample.has_ended()
+        with suppress(BlockingIOError):
+            said.append(os.read(reader, 1 << 16))
+        return ended
+
+    sample.signal(signal.SIGTERM)
+    eventually(has_ended, "it ends")
+    assert sample.wait() == 0 or OF_ITS_RACE in b"".join(said).decode()
 
 
 @contextmanager
-def stopping(pid: int) -> Iterator[None]:
-    """Tells a process to stop, as long as the block lasts."""
-    over = threading.Event()
-
-    def tell() -> None:
-        while not over.wait(0.0001):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-
-    teller = threading.Thread(target=tell)
-    teller.start()
+def full_pipe() -> Iterator[tuple[int, int]]:
+    """A pipe that takes nothing more until it is read; reading it does not wait."""
+    reader, writer = os.pipe()
     try:
-        yield
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"." * 512)
+        os.set_blocking(writer, True)
+        yield reader, writer
     finally:
-        over.set()
-        teller.join()
+        os.close(reader)
+        os.close(writer)
 
 
 @pytest.mark.paired

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from children import Child
 from debugger import LOAD, Gdb
-from go_programs import Corpus, Sample, Toolchain
+from go_programs import LIFE, Corpus, Sample, Toolchain
 
 Start = Callable[[str], Sample]
 
@@ -89,7 +89,7 @@ def test_a_map_in_a_struct_and_behind_a_pointer_is_printed(gdb: Gdb, corpus: Cor
 @pytest.mark.paired
 def test_a_map_in_an_argument_of_a_frame_is_printed(gdb: Gdb, build: Callable[..., Path]) -> None:
     ran = gdb.run(
-        ["--args", str(build("locked")), "-for", "5m"], [LOAD, "break main.finish", "run", "info args"]
+        ["--args", str(build("locked")), "-for", LIFE], [LOAD, "break main.finish", "run", "info args"]
     )
     assert "m = map with 64 entries" in ran.out, ran
 
