@@ -43,7 +43,7 @@ def test_for_ends_a_watch_of_a_busy_map(gdb: Gdb, start: Start) -> None:
     ran = gdb.attach(sample.pid, "gomap watch main.shared --for 1 --json", go=sample.go)
     assert ran.status == 0, ran
     summary = ran.summary()
-    assert summary["outcome"] == "time"
+    assert summary["outcome"] == "time", ran
     assert 1 <= summary["seconds"] < 3
     sample.assert_works_on()
 
