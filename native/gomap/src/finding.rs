@@ -22,6 +22,8 @@ pub struct Finding {
     pub field: &'static str,
     /// The field's value; that of a signed field as two's complement.
     pub value: u64,
+    /// Address of what is wrong: of the header, table, bucket, group or slot that holds the field.
+    pub address: u64,
     /// How it is to be taken.
     pub verdict: Verdict,
     /// What contradicts what, in one line.
@@ -46,6 +48,8 @@ impl fmt::Display for Finding {
 
 /// Collects findings about one map.
 pub(crate) struct Judge<'a> {
+    /// Address of the structure that is being judged.
+    pub(crate) address: u64,
     /// Whether the flag byte says that a write is under way.
     pub(crate) writing: bool,
     /// Whether `len` bytes at an address are mapped.
@@ -56,7 +60,8 @@ pub(crate) struct Judge<'a> {
 impl Judge<'_> {
     /// Records what no step of the runtime leaves behind.
     pub(crate) fn damaged(&mut self, field: &'static str, value: u64, why: impl Into<String>) {
-        self.findings.push(Finding { field, value, verdict: Verdict::Damaged, why: why.into() });
+        let (address, verdict) = (self.address, Verdict::Damaged);
+        self.findings.push(Finding { field, value, address, verdict, why: why.into() });
     }
 
     /// Records what a write leaves behind between two of its steps.
@@ -64,6 +69,7 @@ impl Judge<'_> {
         self.findings.push(Finding {
             field,
             value,
+            address: self.address,
             verdict: if self.writing { Verdict::BeingWritten } else { Verdict::Unmarked },
             why: why.into(),
         });

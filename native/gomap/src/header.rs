@@ -120,11 +120,11 @@ impl Header {
     /// shows it. A healthy map has no findings, in the middle of growing neither; one that is in
     /// the middle of a write may have some, but none that says [`Verdict::Damaged`].
     ///
-    /// `mapped` answers whether as many bytes (second argument) at an address (first) are mapped.
+    /// `address` is the header's. `mapped` answers whether as many bytes (second argument) at an address (first) are mapped.
     ///
     /// [`Verdict::Damaged`]: crate::Verdict::Damaged
-    pub fn findings(&self, mapped: &mut dyn FnMut(u64, u64) -> bool) -> Vec<Finding> {
-        let mut judge = Judge { writing: self.is_writing(), mapped, findings: Vec::new() };
+    pub fn findings(&self, address: u64, mapped: &mut dyn FnMut(u64, u64) -> bool) -> Vec<Finding> {
+        let mut judge = Judge { address, writing: self.is_writing(), mapped, findings: Vec::new() };
         match self {
             Header::Classic(header) => header.judge(&mut judge),
             Header::Swiss(header) => header.judge(&mut judge),

@@ -13,17 +13,27 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod bytes;
+mod check;
 mod classic;
 mod finding;
+mod hash;
 mod header;
 mod layout;
+mod scan;
+mod slots;
+mod source;
 mod swiss;
 mod table;
 
 pub use bytes::Error;
+pub use check::{Check, check};
 pub use classic::ClassicHeader;
 pub use finding::{Finding, Verdict};
+pub use hash::{DynamicKey, Hasher, KeyTypes, NoTypes};
 pub use header::{Growth, Header, Shape};
 pub use layout::{ClassicBits, ClassicLayout, Layout, SwissLayout, TableLayout};
+pub use scan::{Entry, Scan, ScanOptions, scan};
+pub use slots::{MapView, Slots, Stored};
+pub use source::{Part, Source};
 pub use swiss::SwissHeader;
 pub use table::{PlacedTable, Table, Tables};

@@ -171,19 +171,28 @@ impl Tables {
 
     /// Everything in the tables that contradicts what the runtime keeps true, with the field that
     /// shows it: as [`Header::findings`](crate::Header::findings).
-    pub fn findings(&self, header: &SwissHeader, mapped: &mut dyn FnMut(u64, u64) -> bool) -> Vec<Finding> {
-        let mut judge = Judge { writing: header.is_writing(), mapped, findings: Vec::new() };
-        for &(entry, address) in &self.unreadable {
-            let why = if address == 0 {
+    /// `address` is the header's.
+    pub fn findings(
+        &self,
+        header: &SwissHeader,
+        address: u64,
+        mapped: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Vec<Finding> {
+        let mut judge = Judge { address, writing: header.is_writing(), mapped, findings: Vec::new() };
+        for &(entry, table) in &self.unreadable {
+            judge.address = header.dir_ptr.wrapping_add(entry * POINTER_SIZE);
+            let why = if table == 0 {
                 format!("entry {entry} is nil")
             } else {
                 format!("entry {entry} names a table that cannot be read")
             };
-            judge.damaged("directory", address, why);
+            judge.damaged("directory", table, why);
         }
         for placed in &self.tables {
+            judge.address = placed.address;
             judge_table(placed, header, &mut judge);
         }
+        judge.address = address;
         let complete = self.unreadable.is_empty() && u64::try_from(header.dir_len) == Ok(self.entries);
         let used = self.used();
         if complete && self.entries != 0 && used != header.used {

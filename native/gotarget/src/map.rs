@@ -37,7 +37,7 @@ pub struct HeaderFacts {
 /// # Errors
 /// The program doesn't tell its layout, or the header is not mapped.
 pub fn facts(target: &Target<'_>, map: MapValue) -> Result<MapFacts, Error> {
-    let facts = header_at(target, map.header)?;
+    let facts = header_at(target, map.not_nil()?)?;
     Ok(MapFacts { map, facts })
 }
 
@@ -50,14 +50,14 @@ pub fn header_at(target: &Target<'_>, addr: RuntimeAddr) -> Result<HeaderFacts, 
     let size = layout.size().min(LARGEST_HEADER) as usize;
     let header = Header::decode(&layout, &read_bytes(target.memory, addr, size)?)?;
     let mut mapped = |addr, len| is_mapped(target, addr, len);
-    let mut findings = header.findings(&mut mapped);
+    let mut findings = header.findings(addr.0, &mut mapped);
     let mut tables = None;
     if let (Header::Swiss(swiss), Layout::Swiss(layout)) = (&header, &layout)
         && swiss.dir_len > 0
     {
         let mut read = |addr, len: u64| read_bytes(target.memory, RuntimeAddr(addr), len as usize).ok();
         let read = Tables::read(swiss, layout, &mut read);
-        findings.extend(read.findings(swiss, &mut mapped));
+        findings.extend(read.findings(swiss, addr.0, &mut mapped));
         tables = Some(read);
     }
     Ok(HeaderFacts { layout, header, tables, findings })

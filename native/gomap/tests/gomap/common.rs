@@ -47,6 +47,9 @@ pub(crate) const SWISS: SwissLayout = SwissLayout {
 /// Where the tests' heap lies.
 pub(crate) const HEAP: u64 = 0xc0_0000_0000;
 
+/// Where the tests' headers lie.
+pub(crate) const HEADER: u64 = 0xc0_0000_1000;
+
 /// An address space that has the heap and nothing else.
 pub(crate) fn heap_only(address: u64, len: u64) -> bool {
     address >= HEAP && address + len <= HEAP + (1 << 44)
@@ -81,14 +84,14 @@ pub(crate) fn swiss_bytes(header: &SwissHeader) -> Vec<u8> {
 pub(crate) fn classic_findings(header: &ClassicHeader) -> Vec<Finding> {
     let decoded = Header::decode(&Layout::Classic(CLASSIC), &classic_bytes(header)).unwrap();
     assert_eq!(decoded, Header::Classic(*header));
-    decoded.findings(&mut heap_only)
+    decoded.findings(HEADER, &mut heap_only)
 }
 
 /// What is wrong with a Swiss header in the tests' address space.
 pub(crate) fn swiss_findings(header: &SwissHeader) -> Vec<Finding> {
     let decoded = Header::decode(&Layout::Swiss(SWISS), &swiss_bytes(header)).unwrap();
     assert_eq!(decoded, Header::Swiss(*header));
-    decoded.findings(&mut heap_only)
+    decoded.findings(HEADER, &mut heap_only)
 }
 
 /// The fields that are called damaged.

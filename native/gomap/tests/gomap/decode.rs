@@ -1,6 +1,6 @@
 //! Decoding takes any bytes, and says in words what the flag byte, the growth and the shape are.
 
-use crate::common::{CLASSIC, HEAP, SWISS, classic_bytes};
+use crate::common::{CLASSIC, HEADER, HEAP, SWISS, classic_bytes};
 use gomap::{ClassicBits, ClassicHeader, ClassicLayout, Error, Growth, Header, Layout, Shape, Tables};
 use proptest::prelude::*;
 
@@ -79,7 +79,7 @@ proptest! {
             match Header::decode(&layout, &bytes) {
                 Ok(header) => {
                     prop_assert!(bytes.len() >= 48);
-                    for finding in header.findings(&mut |_, _| mapped) {
+                    for finding in header.findings(HEADER, &mut |_, _| mapped) {
                         prop_assert!(!finding.to_string().contains('\n'));
                     }
                     let _ = (header.len(), header.growth().to_string(), header.shape().to_string());
@@ -107,7 +107,7 @@ proptest! {
             Some(memory.iter().cycle().skip(start).take(len as usize).copied().collect())
         });
         prop_assert!(tables.entries <= dir_len as u64);
-        let _ = tables.findings(&header, &mut |_, _| true);
+        let _ = tables.findings(&header, HEADER, &mut |_, _| true);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is called damaged in a Swiss header and its tables, and what is not.
 
-use crate::common::{HEAP, SWISS, Spoil, damaged, heap_only, swiss_findings};
+use crate::common::{HEADER, HEAP, SWISS, Spoil, damaged, heap_only, swiss_findings};
 use gomap::{Finding, SwissHeader, Table, Tables, Verdict};
 use proptest::prelude::*;
 
@@ -80,7 +80,7 @@ impl Model {
 
     fn findings(&self) -> Vec<Finding> {
         let mut findings = swiss_findings(&self.header);
-        findings.extend(self.tables().findings(&self.header, &mut heap_only));
+        findings.extend(self.tables().findings(&self.header, HEADER, &mut heap_only));
         findings
     }
 

@@ -1,0 +1,72 @@
+//! All entries of a map, one after another.
+
+use std::ops::ControlFlow;
+
+use crate::bytes::Error;
+use crate::finding::Finding;
+use crate::hash::{Hasher, KeyTypes};
+use crate::header::Header;
+use crate::slots::MapView;
+use crate::source::Source;
+
+/// One entry of a map. The bytes live until the next one is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The key's bytes; an indirect key's own, not the pointer to it.
+    pub key: &'a [u8],
+    /// The elem's bytes, likewise.
+    pub elem: &'a [u8],
+    /// Where the key's bytes lie.
+    pub key_addr: u64,
+    /// Where the elem's bytes lie.
+    pub elem_addr: u64,
+}
+
+/// How to scan or check a map.
+#[derive(Clone, Copy)]
+pub struct ScanOptions<'a> {
+    /// Computes this map's hashes, if that is known: then each key is held against its place.
+    pub hasher: Option<&'a Hasher>,
+    /// The types that interface keys hold.
+    pub types: &'a dyn KeyTypes,
+    /// Whether to compute [`Scan::digest`].
+    pub digest: bool,
+    /// Is told how many entries have been read, and how many the header promises, now and then.
+    pub progress: Option<&'a dyn Fn(u64, u64)>,
+    /// Whether it is known that no thread is inside this map's functions (`Some(true)`), or that one
+    /// is: then a flag byte left set is damage, or no damage.
+    pub nobody_inside: Option<bool>,
+}
+
+/// What a scan has come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// The header, as it was read before anything else.
+    pub header: Header,
+    /// How many entries were shown.
+    pub entries: u64,
+    /// What contradicts itself: the first of them.
+    pub findings: Vec<Finding>,
+    /// How many findings there are beyond those.
+    pub more: u64,
+    /// A checksum over all keys and elems in the order they were shown, if it was asked for.
+    pub digest: Option<u64>,
+    /// Bytes of memory read.
+    pub bytes_read: u64,
+    /// Whether the visitor ended the scan.
+    pub stopped_early: bool,
+}
+
+/// Shows each entry of a map once.
+///
+/// # Errors
+/// The header cannot be read. Whatever else is wrong is a finding.
+pub fn scan(
+    map: &MapView<'_>,
+    source: &dyn Source,
+    options: &ScanOptions<'_>,
+    visit: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+) -> Result<Scan, Error> {
+    let _ = (map, source, options, visit);
+    todo!()
+}
