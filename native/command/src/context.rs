@@ -1,0 +1,61 @@
+//! What a command runs in, and how it ends.
+
+use std::io;
+
+use gotarget::Target;
+use gotarget::threads::Thread;
+use report::Palette;
+
+/// What a command looks at, and where.
+pub struct Context<'a> {
+    /// The process.
+    pub target: Target<'a>,
+    /// Whether the process runs on while it is read, so that a map may be written meanwhile.
+    pub unstopped: bool,
+    /// The stopped threads; none of a process that runs.
+    pub threads: &'a [Thread],
+    /// The thread that the user has selected.
+    pub selected: Option<u32>,
+    /// Colours of the text.
+    pub palette: Palette,
+    /// Called now and then in long work, with the entries so far and of how many.
+    pub progress: Option<&'a dyn Fn(u64, u64)>,
+    /// Whether the user wants the command to end now.
+    pub interrupted: &'a dyn Fn() -> bool,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It answered, and found nothing wrong.
+    Clean,
+    /// It found damage, a race, no such key, or a map that was written meanwhile.
+    Found,
+}
+
+impl Status {
+    /// [`Status::Found`] if so.
+    #[must_use]
+    pub fn found(found: bool) -> Status {
+        if found { Status::Found } else { Status::Clean }
+    }
+}
+
+/// Why a command has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The process doesn't give it.
+    #[error(transparent)]
+    Target(#[from] gotarget::Error),
+    /// The answer cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Error {
+    /// Whether whoever reads the output has gone away (`| head`), which is no error of anyone's.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

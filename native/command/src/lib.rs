@@ -1,0 +1,17 @@
+//! The commands that look at a Go process: `print`, `get`, `header`, `check`, `maps`, `goroutines`, `locals`.
+//!
+//! [`parse`] reads one from words, as a debugger's user types them; the command line reads the same
+//! [`Command`] with its own options beside it. [`Command::run`] writes the answer. Which process, how it is
+//! read and what stands still meanwhile is the caller's: a [`Context`] says it.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+mod arguments;
+mod context;
+mod run;
+
+pub use arguments::{
+    CheckArgs, Command, Format, GetArgs, GoroutinesArgs, HeaderArgs, LimitArgs, LocalsArgs, MapsArgs, PrintArgs, Usage,
+    parse,
+};
+pub use context::{Context, Error, Status};
