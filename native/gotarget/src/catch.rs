@@ -154,7 +154,7 @@ impl FlagTrap {
     /// # Errors
     /// The program doesn't tell its layout, or there is no memory where the header should be.
     pub fn new(target: &Target<'_>, map: MapValue) -> Result<Self, Error> {
-        let HeaderFacts { layout, .. } = map::header_at(target, map.header)?;
+        let HeaderFacts { layout, .. } = map::header_at(target, map.not_nil()?)?;
         let generation = match layout {
             Layout::Classic(_) => Generation::Classic,
             Layout::Swiss(_) => Generation::Swiss,

@@ -8,6 +8,7 @@
 pub mod catch;
 mod error;
 pub mod expression;
+pub mod frame;
 pub mod goroutine;
 mod live;
 pub mod map;
@@ -15,8 +16,11 @@ mod memory;
 pub mod stack;
 mod target;
 pub mod threads;
+pub mod value;
 
 pub use error::Error;
+pub use frame::FrameContext;
 pub use live::LiveMemory;
 pub use memory::{LoadBias, Memory, RuntimeAddr, Unreadable, read_bytes, read_uint};
 pub use target::Target;
+pub use value::{Limits, Value, Values};

@@ -81,7 +81,7 @@ impl Session {
     /// The header of the map that an expression names.
     fn header(&self, py: Python<'_>, expression: &str) -> PyResult<Shown> {
         self.0.look(py, |target| {
-            let facts = map::facts(target, expression::map(target, expression)?)?;
+            let facts = map::facts(target, expression::map(target, None, expression)?)?;
             Ok(Shown::new(facts::header(target.program, &facts)))
         })
     }
@@ -111,7 +111,7 @@ impl Session {
 
     /// Prepares to watch the map that an expression names.
     fn watch(&self, py: Python<'_>, expression: &str) -> PyResult<Watch> {
-        let trap = self.0.look(py, |target| Ok(FlagTrap::new(target, expression::map(target, expression)?)?))?;
+        let trap = self.0.look(py, |target| Ok(FlagTrap::new(target, expression::map(target, None, expression)?)?))?;
         Ok(Watch::new(self.0.clone(), trap))
     }
 }

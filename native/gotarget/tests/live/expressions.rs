@@ -36,10 +36,10 @@ fn a_map_is_named_by_a_variable_a_path_or_a_typed_address() {
             (format!("(*main.Server){at}.cache"), cache, "map[string]int"),
         ];
         for (text, header, type_name) in cases {
-            let map = expression::map(&target, &text).unwrap_or_else(|error| panic!("{go} {text}: {error}"));
+            let map = expression::map(&target, None, &text).unwrap_or_else(|error| panic!("{go} {text}: {error}"));
             assert_eq!((map.header.0, map.type_name.as_str()), (header, type_name), "{go} {text}");
         }
-        let small = expression::map(&target, "main.small").unwrap();
+        let small = expression::map(&target, None, "main.small").unwrap();
         assert_eq!(expression::name_of(&target, small.header).as_deref(), Some("main.small"), "{go}");
         assert_eq!(expression::name_of(&target, small.header.plus(1)), None, "{go}");
         process.end();
@@ -52,7 +52,7 @@ fn what_names_no_map_is_an_error_of_one_line_that_says_what_to_do() {
         let process = Process::start(&go, "headers", &[]);
         let target = process.target();
         let error = |text: &str| {
-            let error = expression::map(&target, text).expect_err(text);
+            let error = expression::map(&target, None, text).and_then(|map| map.not_nil()).expect_err(text);
             let message = error.to_string();
             assert!(!message.contains('\n'), "{go} {text}: {message}");
             (error, message)

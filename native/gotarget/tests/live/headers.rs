@@ -71,7 +71,7 @@ fn compare(process: &Process, about: &str) -> Vec<(Growth, Shape)> {
     for told in &process.told {
         let variable = told["variable"].as_str().unwrap();
         let about = format!("{about} {variable}");
-        let found = expression::map(&target, variable);
+        let found = expression::map(&target, None, variable).and_then(|map| map.not_nil().map(|_| map));
         if told["address"] == 0 {
             assert!(matches!(found, Err(Error::NilMap { .. })), "{about}: {found:?}");
             continue;

@@ -3,9 +3,10 @@
 
 use std::collections::HashSet;
 
-use goprogram::{Field, Type, TypeKind, TypeRef};
+use goprogram::{Field, Program, Type, TypeKind, TypeRef};
 
 use crate::error::Error;
+use crate::frame::FrameContext;
 use crate::memory::RuntimeAddr;
 use crate::target::Target;
 
@@ -18,12 +19,71 @@ pub struct MapValue {
     pub type_name: String,
     /// Its type.
     pub ty: TypeRef,
-    /// The address of its header.
+    /// The address of its header; 0 of a nil map.
     pub header: RuntimeAddr,
 }
 
+impl MapValue {
+    /// Its header, which a nil map has not.
+    ///
+    /// # Errors
+    /// [`Error::NilMap`].
+    pub fn not_nil(&self) -> Result<RuntimeAddr, Error> {
+        if self.header.0 == 0 {
+            return Err(Error::NilMap { expression: self.expression.clone() });
+        }
+        Ok(self.header)
+    }
+}
+
+/// A value, with the expression that led to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The expression.
+    pub expression: String,
+    /// Its type.
+    pub ty: TypeRef,
+    /// Where its bytes are.
+    pub at: At,
+}
+
+/// Where a value's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    /// In memory.
+    Memory(RuntimeAddr),
+    /// In registers, or pieced together from them: these are the bytes.
+    Bytes(Vec<u8>),
+}
+
+/// Finds the value that an expression names: a local of the frame if one is given, else a package variable.
+///
+/// # Errors
+/// The expression can't be read, or names nothing.
+pub fn place(target: &Target<'_>, frame: Option<&FrameContext<'_>>, text: &str) -> Result<Place, Error> {
+    let _ = (target, frame, text);
+    todo!("place")
+}
+
+/// The locals and arguments of a frame that are visible at its instruction, innermost scope first.
+///
+/// # Errors
+/// The program has no DWARF.
+pub fn locals(target: &Target<'_>, frame: &FrameContext<'_>) -> Result<Vec<(String, Result<Place, Error>)>, Error> {
+    let _ = (target, frame);
+    todo!("locals")
+}
+
+/// What an unfinished expression may go on to be, for a shell's or debugger's completion: names of package
+/// variables, or fields after a dot. With `maps_only`, only variables that are maps, or on the way to one.
+#[must_use]
+pub fn complete(program: &Program, text: &str, maps_only: bool) -> Vec<String> {
+    let _ = (program, text, maps_only);
+    todo!("complete")
+}
+
 /// A value in memory, with the expression that led to it.
-struct Place {
+struct InMemory {
     expression: String,
     ty: TypeRef,
     addr: RuntimeAddr,
@@ -32,11 +92,12 @@ struct Place {
 /// Embedded structs are searched so deep for a promoted field.
 const DEEPEST_EMBEDDING: u32 = 8;
 
-/// Finds the map that an expression names.
+/// Finds the map that an expression names; it may be a nil one.
 ///
 /// # Errors
-/// The expression can't be read, doesn't name a map, or names a nil one.
-pub fn map(target: &Target<'_>, expression: &str) -> Result<MapValue, Error> {
+/// The expression can't be read, or doesn't name a map.
+pub fn map(target: &Target<'_>, frame: Option<&FrameContext<'_>>, expression: &str) -> Result<MapValue, Error> {
+    let _ = frame;
     let expression = expression.trim().trim_matches('\'');
     if expression.starts_with('(') {
         return typed_address(target, expression);
@@ -71,14 +132,14 @@ fn typed_address(target: &Target<'_>, expression: &str) -> Result<MapValue, Erro
     match described.kind {
         TypeKind::Map { .. } if path.is_empty() => header_at(expression, described.name, ty, RuntimeAddr(addr)),
         TypeKind::Pointer { target: Some(pointee) } => {
-            let place = Place { expression: format!("({type_name}){number}"), ty: pointee, addr: RuntimeAddr(addr) };
+            let place = InMemory { expression: format!("({type_name}){number}"), ty: pointee, addr: RuntimeAddr(addr) };
             map_at(target, fields(target, place, path)?)
         }
         _ => Err(not_a_map(expression, described.name)),
     }
 }
 
-fn variable_path(target: &Target<'_>, expression: &str) -> Result<Place, Error> {
+fn variable_path(target: &Target<'_>, expression: &str) -> Result<InMemory, Error> {
     // A package path may hold dots and slashes: the variable's own name begins at a dot after the last
     // slash, and everything after it is a path of fields.
     let from = expression.rfind('/').map_or(0, |slash| slash + 1);
@@ -93,8 +154,11 @@ fn variable_path(target: &Target<'_>, expression: &str) -> Result<Place, Error> 
         let (name, path) = expression.split_at(end);
         match target.program.variable(name) {
             Ok(variable) => {
-                let place =
-                    Place { expression: name.to_owned(), ty: variable.ty, addr: target.bias.to_runtime(variable.addr) };
+                let place = InMemory {
+                    expression: name.to_owned(),
+                    ty: variable.ty,
+                    addr: target.bias.to_runtime(variable.addr),
+                };
                 return fields(target, place, path);
             }
             Err(error) => first_error = first_error.or(Some(error)),
@@ -107,14 +171,14 @@ fn variable_path(target: &Target<'_>, expression: &str) -> Result<Place, Error> 
 }
 
 /// Follows `.a.b.c` from a place.
-fn fields(target: &Target<'_>, mut place: Place, path: &str) -> Result<Place, Error> {
+fn fields(target: &Target<'_>, mut place: InMemory, path: &str) -> Result<InMemory, Error> {
     for name in path.split('.').skip(1) {
         let expression = format!("{}.{name}", place.expression);
         place = follow_pointers(target, place)?;
         let ty = target.program.ty(place.ty)?;
         for Field { name, ty, offset, .. } in way_to(target, place.ty, name)?.ok_or_else(|| no_field(&ty, name))? {
             let from = follow_pointers(target, place)?;
-            place = Place { expression: format!("{}.{name}", from.expression), ty, addr: from.addr.plus(offset) };
+            place = InMemory { expression: format!("{}.{name}", from.expression), ty, addr: from.addr.plus(offset) };
         }
         place.expression = expression;
     }
@@ -150,7 +214,7 @@ fn way_to(target: &Target<'_>, ty: TypeRef, name: &str) -> Result<Option<Vec<Fie
     Ok(None)
 }
 
-fn follow_pointers(target: &Target<'_>, mut place: Place) -> Result<Place, Error> {
+fn follow_pointers(target: &Target<'_>, mut place: InMemory) -> Result<InMemory, Error> {
     // Pointers to pointers are rare; a type that points to itself would never end.
     for _ in 0..DEEPEST_EMBEDDING {
         let TypeKind::Pointer { target: Some(pointee) } = target.program.ty(place.ty)?.kind else { break };
@@ -158,12 +222,12 @@ fn follow_pointers(target: &Target<'_>, mut place: Place) -> Result<Place, Error
         if addr.0 == 0 {
             return Err(Error::NilPointer { expression: place.expression });
         }
-        place = Place { ty: pointee, addr, ..place };
+        place = InMemory { ty: pointee, addr, ..place };
     }
     Ok(place)
 }
 
-fn map_at(target: &Target<'_>, place: Place) -> Result<MapValue, Error> {
+fn map_at(target: &Target<'_>, place: InMemory) -> Result<MapValue, Error> {
     let place = follow_pointers(target, place)?;
     let ty = target.program.ty(place.ty)?;
     if !matches!(ty.kind, TypeKind::Map { .. }) {
@@ -173,9 +237,6 @@ fn map_at(target: &Target<'_>, place: Place) -> Result<MapValue, Error> {
 }
 
 fn header_at(expression: String, type_name: String, ty: TypeRef, header: RuntimeAddr) -> Result<MapValue, Error> {
-    if header.0 == 0 {
-        return Err(Error::NilMap { expression });
-    }
     Ok(MapValue { expression, type_name, ty, header })
 }
 
