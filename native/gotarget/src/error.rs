@@ -16,6 +16,18 @@ pub enum Error {
     /// Memory that should be there is not.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// The process could not be stopped.
+    #[error(transparent)]
+    Stop(#[from] trap::Error),
+    /// A core cannot be stopped, nor go on.
+    #[error("a core is no running process: it stands as it is; leave out --stop")]
+    NotAProcess,
+    /// No goroutine has this number.
+    #[error("there is no goroutine {goid}: see `goroutines` for those there are")]
+    NoGoroutine {
+        /// What was asked for.
+        goid: u64,
+    },
     /// The process runs another program than the file that was opened.
     #[error("{} is not the program that the process runs (rebuilt since it started?): give the executable it was started from", path.display())]
     WrongProgram {

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 pub mod catch;
+mod core;
 mod error;
 pub mod expression;
 pub mod frame;
@@ -13,14 +14,19 @@ pub mod goroutine;
 mod live;
 pub mod map;
 mod memory;
+mod process;
+mod registers;
 pub mod stack;
 mod target;
 pub mod threads;
 pub mod value;
 
+pub use crate::core::CoreMemory;
 pub use error::Error;
 pub use frame::FrameContext;
 pub use live::LiveMemory;
-pub use memory::{LoadBias, Memory, RuntimeAddr, Unreadable, read_bytes, read_uint};
+pub use memory::{Cause, LoadBias, MapSource, Memory, RuntimeAddr, Unreadable, read_bytes, read_uint};
+pub use process::{Kind, Process, Stopped, UnwoundFrame};
+pub use registers::ThreadRegisters;
 pub use target::Target;
 pub use value::{Limits, Value, Values};

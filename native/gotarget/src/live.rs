@@ -27,7 +27,7 @@ impl Memory for LiveMemory {
         let remote = RemoteIoVec { base: addr.0 as usize, len };
         match process_vm_readv(self.pid, &mut [IoSliceMut::new(buf)], &[remote]) {
             Ok(read) if read == len => Ok(()),
-            _ => Err(Unreadable { addr, len }),
+            _ => Err(Unreadable::unmapped(addr, len)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Where the bytes of a Go process come from.
 
+use gomap::Part;
 use goprogram::LinkAddr;
 
 /// An address in a running process or its core.
@@ -22,14 +23,53 @@ impl std::fmt::Display for RuntimeAddr {
 
 /// Bytes that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "cannot read {len} bytes at {addr}: nothing is mapped there; check the address, and that the process still runs"
-)]
+#[error("cannot read {len} bytes at {addr}: {cause}")]
 pub struct Unreadable {
     /// Where the read began.
     pub addr: RuntimeAddr,
     /// How many bytes were asked for.
     pub len: usize,
+    /// Why they could not be read.
+    pub cause: Cause,
+}
+
+impl Unreadable {
+    /// Bytes where nothing is mapped, as far as can be told.
+    #[must_use]
+    pub fn unmapped(addr: RuntimeAddr, len: usize) -> Self {
+        Unreadable { addr, len, cause: Cause::NotMapped }
+    }
+}
+
+/// Why bytes could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// Nothing is mapped there.
+    #[error("nothing is mapped there; check the address, and that the process still runs")]
+    NotMapped,
+    /// The process has ended, or runs another program by now.
+    #[error("process {pid} has ended; start it again, or give a core of it with --core")]
+    Ended {
+        /// Its number.
+        pid: i32,
+    },
+    /// The system no longer lets us read the process.
+    #[error("the system does not allow to read process {pid}; see `redhanded doctor`")]
+    Denied {
+        /// Its number.
+        pid: i32,
+    },
+    /// The core has nothing for the address.
+    #[error("the core holds nothing there; check the address, or take the core with gcore, which leaves less out")]
+    NotInCore,
+    /// The core knows the address, but its file ends before these bytes.
+    #[error(
+        "the core file is cut off before these bytes; raise `ulimit -c` or the disk's free space and take it again"
+    )]
+    CutOff,
+    /// The core leaves out what was mapped from a file, and no file that matches is here.
+    #[error("the core leaves it out, for it was mapped from a file that is not here; give the executable with --exe")]
+    FileMissing,
 }
 
 /// The memory of a process: live, a core, or whatever a debugger gives.
@@ -39,11 +79,36 @@ pub trait Memory {
     /// # Errors
     /// Any byte of the range is not mapped.
     fn read(&self, addr: RuntimeAddr, buf: &mut [u8]) -> Result<(), Unreadable>;
+
+    /// Fills many parts, and marks each that it filled wholly. What can read several ranges with one call does so.
+    fn read_parts(&self, parts: &mut [Part<'_>]) {
+        for part in parts {
+            part.read = self.read(RuntimeAddr(part.addr), part.buf).is_ok();
+        }
+    }
 }
 
 impl<M: Memory + ?Sized> Memory for &M {
     fn read(&self, addr: RuntimeAddr, buf: &mut [u8]) -> Result<(), Unreadable> {
         (**self).read(addr, buf)
+    }
+
+    fn read_parts(&self, parts: &mut [Part<'_>]) {
+        (**self).read_parts(parts);
+    }
+}
+
+/// A process's memory, as crate `gomap` wants it.
+#[derive(Clone, Copy)]
+pub struct MapSource<'a>(pub &'a dyn Memory);
+
+impl gomap::Source for MapSource<'_> {
+    fn read(&self, addr: u64, buf: &mut [u8]) -> bool {
+        self.0.read(RuntimeAddr(addr), buf).is_ok()
+    }
+
+    fn read_parts(&self, parts: &mut [Part<'_>]) {
+        self.0.read_parts(parts);
     }
 }
 

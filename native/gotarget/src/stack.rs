@@ -197,7 +197,7 @@ impl StackMemory<'_> {
         self.base = addr;
         self.bytes =
             read_bytes(self.memory, addr, STACK_PIECE).or_else(|_| read_bytes(self.memory, addr, size_of::<u64>()))?;
-        self.cached(addr).ok_or(Unreadable { addr, len: size_of::<u64>() })
+        self.cached(addr).ok_or(Unreadable::unmapped(addr, size_of::<u64>()))
     }
 
     fn cached(&self, addr: RuntimeAddr) -> Option<u64> {

@@ -39,7 +39,7 @@ impl<'py> DebuggerMemory<'py> {
 
 impl Memory for DebuggerMemory<'_> {
     fn read(&self, addr: RuntimeAddr, buf: &mut [u8]) -> Result<(), Unreadable> {
-        let unreadable = Unreadable { addr, len: buf.len() };
+        let unreadable = Unreadable::unmapped(addr, buf.len());
         if self.raised.borrow().is_some() {
             return Err(unreadable);
         }

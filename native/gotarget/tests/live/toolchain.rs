@@ -37,7 +37,7 @@ fn all() -> Vec<Go> {
 }
 
 fn is_thorough() -> bool {
-    std::env::var_os("REDHANDED_ALL").is_some()
+    std::env::var_os("REDHANDED_ALL").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// The oldest Go, the last with classic maps, the first with Swiss maps, and the newest; with REDHANDED_ALL=1

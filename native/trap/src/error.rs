@@ -1,0 +1,50 @@
+//! Why a process could not be stopped.
+
+/// Why a process could not be stopped. It runs on as before.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such process, or it ended meanwhile.
+    #[error("process {pid} has ended: start it again, or look at its core with --core")]
+    Ended {
+        /// Its number.
+        pid: i32,
+    },
+    /// Another debugger or tracer has it.
+    #[error("process {pid} is already traced by {tracer}: detach that first, or leave out --stop")]
+    Traced {
+        /// Its number.
+        pid: i32,
+        /// Who has it: `gdb (pid 42)`.
+        tracer: String,
+    },
+    /// The system does not let us.
+    #[error("the system does not allow to stop process {pid}: {remedy}; or leave out --stop")]
+    Denied {
+        /// Its number.
+        pid: i32,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// A thread that the kernel does not stop: it waits for a device or a parent's vfork.
+    #[error(
+        "thread {tid} of process {pid} did not stop within {seconds} s (it waits inside the kernel): try again, or leave out --stop"
+    )]
+    Stuck {
+        /// The process.
+        pid: i32,
+        /// The thread.
+        tid: i32,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// Whatever else the system said.
+    #[error("cannot {what} of process {pid}: {source}")]
+    System {
+        /// What failed.
+        what: &'static str,
+        /// The process.
+        pid: i32,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

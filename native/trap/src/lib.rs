@@ -1,0 +1,11 @@
+//! Stops the threads of a process, and lets them go as they were.
+//!
+//! The only code of the project that calls ptrace.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+
+mod error;
+mod stopped;
+
+pub use error::Error;
+pub use nix::libc::user_regs_struct as Registers;
+pub use stopped::{Stopped, Thread};
