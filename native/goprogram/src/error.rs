@@ -77,6 +77,12 @@ pub enum Error {
         /// The name that was looked up.
         name: String,
     },
+    /// The type is not a map's.
+    #[error("{ty} is not a map: name a map variable, or a field or element that is a map")]
+    NotAMap {
+        /// The type.
+        ty: String,
+    },
     /// A type lacks a field that should be there.
     #[error("{ty} has no field {field}: this Go version is not supported yet, please report it")]
     UnknownField {

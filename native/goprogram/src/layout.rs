@@ -65,9 +65,9 @@ pub struct MLayout {
 }
 
 /// The fields of a structure.
-struct Structure {
-    name: String,
-    size: u64,
+pub(crate) struct Structure {
+    pub(crate) name: String,
+    pub(crate) size: u64,
     fields: Vec<Field>,
 }
 
@@ -76,21 +76,41 @@ impl Structure {
         Structure::of(program.ty(program.type_named(name)?)?)
     }
 
-    fn of(ty: Type) -> Result<Structure, Error> {
+    /// The first of these types that the program has.
+    pub(crate) fn first(program: &Program, names: &[&str]) -> Result<Structure, Error> {
+        for name in names {
+            if let Some(found) = program.find_type(name)? {
+                return Structure::of(program.ty(found)?);
+            }
+        }
+        let name = names.first().copied().unwrap_or_default();
+        Err(Error::UnknownType { name: name.to_owned(), near: Vec::new() })
+    }
+
+    pub(crate) fn of(ty: Type) -> Result<Structure, Error> {
         match ty.kind {
             TypeKind::Struct { fields } => Ok(Structure { name: ty.name, size: ty.size, fields }),
             _ => Err(Error::damaged(format_args!("{} is not a structure", ty.name))),
         }
     }
 
-    fn field(&self, name: &str) -> Result<&Field, Error> {
+    pub(crate) fn field(&self, name: &str) -> Result<&Field, Error> {
         self.fields
             .iter()
             .find(|field| field.name == name)
             .ok_or_else(|| Error::UnknownField { ty: self.name.clone(), field: name.to_owned() })
     }
 
-    fn offset(&self, name: &str) -> Result<u64, Error> {
+    /// The offset of the first of these fields that it has: their names differ between versions.
+    pub(crate) fn any(&self, names: &[&str]) -> Result<u64, Error> {
+        let field = names.iter().find_map(|name| self.field(name).ok());
+        match field {
+            Some(field) => Ok(field.offset),
+            None => self.offset(names.first().copied().unwrap_or_default()),
+        }
+    }
+
+    pub(crate) fn offset(&self, name: &str) -> Result<u64, Error> {
         Ok(self.field(name)?.offset)
     }
 

@@ -15,6 +15,15 @@ pub enum Location {
     FromCfa(i64),
 }
 
+/// A part of a value: the parts of a string in registers are its pointer and its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Where it is; `None` where the compiler keeps this part nowhere.
+    pub location: Option<Location>,
+    /// Its size, in bytes.
+    pub size: u64,
+}
+
 type Dwarf<'a> = gimli::Dwarf<Slice<'a>>;
 type Unit<'a> = gimli::Unit<Slice<'a>>;
 type Die<'a> = gimli::DebuggingInformationEntry<Slice<'a>>;

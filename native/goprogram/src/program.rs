@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock};
 
 use crate::Error;
 use crate::build_info::{BuildInfo, GoVersion};
+use crate::descriptor::{AbiLayout, Descriptors};
 use crate::elf::Elf;
 use crate::functions::Extent;
 use crate::layout::RuntimeLayout;
@@ -35,6 +36,9 @@ pub struct Program {
     line_finder: OnceLock<Mutex<LineFinder>>,
     map_layout: OnceLock<gomap::Layout>,
     runtime_layout: OnceLock<RuntimeLayout>,
+    abi_layout: OnceLock<AbiLayout>,
+    types_start: OnceLock<Option<u64>>,
+    descriptors: OnceLock<Descriptors>,
 }
 
 impl fmt::Debug for Program {
@@ -66,6 +70,9 @@ impl Program {
             line_finder: OnceLock::new(),
             map_layout: OnceLock::new(),
             runtime_layout: OnceLock::new(),
+            abi_layout: OnceLock::new(),
+            types_start: OnceLock::new(),
+            descriptors: OnceLock::new(),
         })
     }
 
@@ -142,6 +149,18 @@ impl Program {
 
     pub(crate) fn runtime_layout_cell(&self) -> &OnceLock<RuntimeLayout> {
         &self.runtime_layout
+    }
+
+    pub(crate) fn abi_layout_cell(&self) -> &OnceLock<AbiLayout> {
+        &self.abi_layout
+    }
+
+    pub(crate) fn types_start_cell(&self) -> &OnceLock<Option<u64>> {
+        &self.types_start
+    }
+
+    pub(crate) fn descriptors_cell(&self) -> &OnceLock<Descriptors> {
+        &self.descriptors
     }
 }
 

@@ -4,7 +4,7 @@ use gimli::AttributeValue;
 
 use crate::names::Near;
 use crate::units::{self, Die, Kind, Offset, Reader, TYPES};
-use crate::{Error, Program};
+use crate::{Error, LinkAddr, Program};
 
 /// A type of the program: cheap to copy and to compare, and only good for the [`Program`] it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +19,9 @@ pub struct Type {
     pub size: u64,
     /// What it is made of.
     pub kind: TypeKind,
+    /// The runtime's descriptor of it (`internal/abi.Type`), as an interface value holds it; `None` if the
+    /// linker has dropped it.
+    pub descriptor: Option<LinkAddr>,
 }
 
 /// What a type is made of. Named types are resolved: `type Cache map[string]int` is a map.
@@ -74,8 +77,11 @@ pub enum TypeKind {
     },
     /// A function: a pointer to its closure, or nil.
     Func,
-    /// An interface: a type or method table, then a data pointer.
-    Interface,
+    /// An interface: two words, the second of which is the data pointer.
+    Interface {
+        /// Whether it has no methods: then the first word is the type descriptor, otherwise the method table.
+        empty: bool,
+    },
     /// `unsafe.Pointer`.
     UnsafePointer,
     /// Anything else.
@@ -100,6 +106,7 @@ pub(crate) const GO_KIND: gimli::DwAt = gimli::DwAt(0x2900);
 const GO_KEY: gimli::DwAt = gimli::DwAt(0x2901);
 const GO_ELEM: gimli::DwAt = gimli::DwAt(0x2902);
 const GO_EMBEDDED_FIELD: gimli::DwAt = gimli::DwAt(0x2903);
+pub(crate) const GO_RUNTIME_TYPE: gimli::DwAt = gimli::DwAt(0x2904);
 
 /// Values of `GO_KIND` (Go's src/internal/abi/type.go).
 const KIND_CHAN: u64 = 18;
@@ -166,7 +173,9 @@ impl Program {
         let (mut offset, mut die) = (ty.0, die);
         for _ in 0..MAX_TYPEDEFS {
             if let Some((kind, size)) = read(&reader, offset, &die)? {
-                return Ok(Type { name, size, kind });
+                let attribute = die.attr_value(GO_RUNTIME_TYPE).and_then(|value| units::number(&value)).unwrap_or(0);
+                let descriptor = self.descriptor_at(&reader, offset, attribute)?;
+                return Ok(Type { name, size, kind, descriptor });
             }
             offset = target(&reader, offset, &die, gimli::DW_AT_type)?;
             die = reader.die(offset)?;
@@ -251,7 +260,12 @@ fn read(reader: &Reader<'_>, offset: Offset, die: &Die<'_>) -> Result<Option<(Ty
                 (kind, POINTER)
             }
             KIND_CHAN => (TypeKind::Chan { elem: elem(GO_ELEM)? }, POINTER),
-            KIND_INTERFACE => (TypeKind::Interface, 2 * POINTER),
+            KIND_INTERFACE => {
+                // The structure behind it: runtime.eface, or runtime.iface (Go's src/runtime/runtime2.go).
+                let structure = reader.die(target(reader, offset, die, gimli::DW_AT_type)?)?;
+                let empty = units::name(&structure) == Some(b"runtime.eface");
+                (TypeKind::Interface { empty }, 2 * POINTER)
+            }
             _ => return Ok(None),
         },
         _ => (TypeKind::Other, size),

@@ -10,6 +10,7 @@ use gimli::{
 };
 
 use crate::elf::Elf;
+use crate::types::GO_RUNTIME_TYPE;
 use crate::{Error, names};
 
 pub(crate) type Slice<'a> = EndianSlice<'a, LittleEndian>;
@@ -136,6 +137,14 @@ pub(crate) fn name<'a>(die: &Die<'a>) -> Option<&'a [u8]> {
     }
 }
 
+/// A number or an address.
+pub(crate) fn number(value: &AttributeValue<Slice<'_>>) -> Option<u64> {
+    match value {
+        AttributeValue::Addr(address) => Some(*address),
+        other => other.udata_value(),
+    }
+}
+
 /// Reads entries. Holds nothing, and is made for each question.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
@@ -244,6 +253,41 @@ impl<'a> Reader<'a> {
                 }
                 (_, all) => entries.skip_attributes(all)?,
             }
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` for each type that `unit` declares: with its offset, what it says of the runtime's
+    /// descriptor, and the entry that it is another name for.
+    pub(crate) fn each_descriptor(
+        &self,
+        unit: &'a Unit,
+        mut visit: impl FnMut(Offset, Option<u64>, Option<Offset>),
+    ) -> Result<(), Error> {
+        let (_, header) = self.unit_at(unit.start)?;
+        let mut entries = header.entries_raw(&unit.abbreviations, None)?;
+        while !entries.is_empty() {
+            let offset = unit.start + entries.next_offset().0;
+            let top = entries.next_depth() == 1;
+            let Some(abbreviation) = entries.read_abbreviation()? else {
+                continue;
+            };
+            if !top || Kind::of(abbreviation.tag()) != Some(Kind::Type) {
+                entries.skip_attributes(abbreviation.attributes())?;
+                continue;
+            }
+            let (mut descriptor, mut named) = (None, None);
+            for specification in abbreviation.attributes() {
+                let value = entries.read_attribute(*specification)?.value();
+                match specification.name() {
+                    GO_RUNTIME_TYPE => descriptor = number(&value),
+                    gimli::DW_AT_type if abbreviation.tag() == gimli::DW_TAG_typedef => {
+                        named = self.target(offset, value);
+                    }
+                    _ => {}
+                }
+            }
+            visit(offset, descriptor, named);
         }
         Ok(())
     }

@@ -118,8 +118,8 @@ fn a_structure_has_its_fields() {
         assert_eq!(kind(2).kind, TypeKind::String);
         assert!(matches!(kind(5).kind, TypeKind::Slice { elem } if name_of(program, elem) == "string"));
         assert_eq!((kind(6).size, kind(7).size), (48, 8));
-        assert_eq!((kind(8).kind, kind(8).size), (TypeKind::Interface, 16));
-        assert_eq!(kind(9).kind, TypeKind::Interface);
+        assert_eq!((kind(8).kind, kind(8).size), (TypeKind::Interface { empty: true }, 16));
+        assert_eq!(kind(9).kind, TypeKind::Interface { empty: false });
         assert!(matches!(kind(10).kind, TypeKind::Chan { elem } if name_of(program, elem) == "time.Duration"));
         assert_eq!((kind(11).kind, kind(11).size), (TypeKind::UnsafePointer, 8));
         assert_eq!(kind(12).kind, TypeKind::Float);
