@@ -1,0 +1,3 @@
+module redhanded.example/corpus
+
+go 1.18
