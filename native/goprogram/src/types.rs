@@ -151,7 +151,9 @@ impl Program {
             let found = reader.find(unit, Kind::Type, spelled)?;
             // A structure and its typedef have one name; variables and fields refer to the typedef.
             for &offset in &found {
-                if reader.die(offset)?.tag() == gimli::DW_TAG_typedef {
+                let die = reader.die(offset)?;
+                let names = die.attr_value(gimli::DW_AT_type).and_then(|value| reader.target(offset, value));
+                if die.tag() == gimli::DW_TAG_typedef && names.is_some_and(|target| found.contains(&target)) {
                     return Ok(Some(TypeRef(offset)));
                 }
             }

@@ -29,6 +29,10 @@ pub(crate) enum Mode {
     UncompressedDwarf,
     /// Classic maps in Go 1.24 and 1.25.
     NoSwissMap,
+    /// Swiss maps with keys apart from elems in Go 1.27.
+    SplitGroup,
+    /// DWARF, but no symbols.
+    NoSymbols,
 }
 
 pub(crate) const MODES: [Mode; 7] =
@@ -39,12 +43,21 @@ impl Mode {
         !matches!(self, Mode::NoDwarf | Mode::Stripped)
     }
 
+    fn experiment(self) -> &'static str {
+        match self {
+            Mode::NoSwissMap => "noswissmap",
+            Mode::SplitGroup => "mapsplitgroup",
+            _ => "",
+        }
+    }
+
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Mode::Plain | Mode::Cgo | Mode::NoSwissMap => &[],
+            Mode::Plain | Mode::Cgo | Mode::NoSwissMap | Mode::SplitGroup => &[],
             Mode::Unoptimized => &["-gcflags=all=-N -l"],
             Mode::Pie => &["-buildmode=pie"],
             Mode::NoDwarf => &["-ldflags=-w"],
+            Mode::NoSymbols => &["-ldflags=-s -w=0"],
             Mode::Stripped => &["-ldflags=-s -w"],
             Mode::UncompressedDwarf => &["-ldflags=-compressdwarf=false"],
         }
@@ -85,10 +98,15 @@ pub(crate) fn with_noswissmap() -> Option<Go> {
     all().into_iter().rfind(|go| matches!(go.minor, 24 | 25))
 }
 
+/// The Go that can be told to keep keys and elems apart; `None` if it is not among the toolchains.
+pub(crate) fn with_mapsplitgroup() -> Option<Go> {
+    all().into_iter().rfind(|go| go.minor == 27)
+}
+
 /// The oldest Go, the last with classic maps, and the newest; with REDHANDED_ALL=1 every one.
 pub(crate) fn toolchains() -> Vec<Go> {
     let mut chosen = all();
-    if std::env::var_os("REDHANDED_ALL").is_none() {
+    if std::env::var_os("REDHANDED_ALL").is_none_or(|all| all == "0") {
         let both = both_generations();
         let oldest = chosen[0].version.clone();
         chosen.retain(|go| go.version == oldest || both.iter().any(|other| other.version == go.version));
@@ -108,7 +126,7 @@ pub(crate) fn build_to(go: &Go, mode: Mode, output: &Path) {
         .env("GOFLAGS", "-buildvcs=false")
         .env("GOPROXY", "off")
         .env("GOWORK", "off")
-        .env("GOEXPERIMENT", if mode == Mode::NoSwissMap { "noswissmap" } else { "" })
+        .env("GOEXPERIMENT", mode.experiment())
         .env("CGO_ENABLED", if mode == Mode::Cgo { "1" } else { "0" })
         .output()
         .unwrap();

@@ -7,6 +7,8 @@ mod accesses;
 mod build;
 mod code;
 mod damage;
+mod descriptors;
 mod layouts;
 mod modes;
 mod names;
+mod slots;

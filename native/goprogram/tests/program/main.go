@@ -84,6 +84,7 @@ func deep(n int) int {
 
 func main() {
 	write(shared, Answer+Negative)
+	fillMaps(len(os.Args))
 	delete(shared, 2)
 	words["a"] = "b"
 	for k := range words { // becomes mapclear
@@ -109,5 +110,5 @@ func main() {
 	}
 	reflect.ValueOf(shared).SetMapIndex(reflect.ValueOf(1), reflect.ValueOf(2))
 	runtime.KeepAlive(byServer)
-	fmt.Println(twice(deep(number)), pair, srv, nested, table[1].name)
+	fmt.Println(twice(deep(number)), pair, srv, nested, table[1].name, maps)
 }
