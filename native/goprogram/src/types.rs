@@ -20,7 +20,7 @@ pub struct Type {
     /// What it is made of.
     pub kind: TypeKind,
     /// The runtime's descriptor of it (`internal/abi.Type`), as an interface value holds it; `None` if the
-    /// linker has dropped it.
+    /// linker has dropped it; up to Go 1.22 of `unsafe.Pointer` too.
     pub descriptor: Option<LinkAddr>,
 }
 
