@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 
-/// Which process, and how it is read.
+// Which process, and how it is read. (No doc comment: it would become every command's description.)
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Which process")]
 pub(crate) struct ProcessArgs {
@@ -24,7 +24,7 @@ pub(crate) struct ProcessArgs {
     pub(crate) frame: Option<usize>,
 }
 
-/// A process or a core file.
+// A process or a core file.
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct SourceArgs {

@@ -2,14 +2,16 @@
 
 use std::io;
 
-use gotarget::Target;
 use gotarget::threads::Thread;
+use gotarget::{FrameContext, Limits, Target};
 use report::Palette;
 
 /// What a command looks at, and where.
 pub struct Context<'a> {
     /// The process.
     pub target: Target<'a>,
+    /// The frame whose locals an expression may name.
+    pub frame: Option<FrameContext<'a>>,
     /// Whether the process runs on while it is read, so that a map may be written meanwhile.
     pub unstopped: bool,
     /// The stopped threads; none of a process that runs.
@@ -18,6 +20,8 @@ pub struct Context<'a> {
     pub selected: Option<u32>,
     /// Colours of the text.
     pub palette: Palette,
+    /// How much of each value is shown, where the command doesn't say.
+    pub limits: Limits,
     /// Called now and then in long work, with the entries so far and of how many.
     pub progress: Option<&'a dyn Fn(u64, u64)>,
     /// Whether the user wants the command to end now.

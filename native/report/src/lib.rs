@@ -14,6 +14,7 @@ mod header;
 mod palette;
 mod race;
 mod threads;
+pub mod value;
 mod watch;
 mod words;
 
