@@ -15,6 +15,7 @@
 mod bytes;
 mod check;
 mod classic;
+mod find;
 mod finding;
 mod hash;
 mod header;
@@ -28,8 +29,9 @@ mod table;
 pub use bytes::Error;
 pub use check::{Check, check};
 pub use classic::ClassicHeader;
+pub use find::{Found, OwnedEntry, find};
 pub use finding::{Finding, Verdict};
-pub use hash::{DynamicKey, Hasher, KeyTypes, NoTypes};
+pub use hash::{DynamicKey, HashStyle, Hasher, KeyField, KeyMaterial, KeyShape, KeyTypes, NoTypes, Overlay, Proof};
 pub use header::{Growth, Header, Shape};
 pub use layout::{ClassicBits, ClassicLayout, Layout, SwissLayout, TableLayout};
 pub use scan::{Entry, Scan, ScanOptions, scan};
