@@ -11,6 +11,9 @@
 //
 // A line on its standard input says what to do next: "stop" (it stops itself with SIGSTOP), "crash"
 // (it panics, which leaves a core under GOTRACEBACK=crash); any other, or the end of it, ends the program.
+// With the argument "script" it does what its standard input says (script.go); with "hammer" two goroutines
+// work on its maps without end (hammer.go).
+//
 // Every state that it claims is checked: it exits with status 1 if it has not come about.
 package main
 
@@ -25,6 +28,14 @@ import (
 var out = bufio.NewWriterSize(os.Stdout, 1<<20)
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "script" {
+		follow()
+		return
+	}
+	if len(os.Args) == 2 && os.Args[1] == "hammer" {
+		hammer()
+		return
+	}
 	buildMaps()
 	buildByInterface()
 	buildValues()

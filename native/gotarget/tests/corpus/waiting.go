@@ -146,7 +146,10 @@ func locals(f func()) { park(f) }
 
 // local tells of a local variable. It takes a copy: a variable whose address is taken lies in the heap.
 func local(function, name string, value interface{}) {
-	v := settable(reflect.ValueOf(value))
+	localValue(function, name, settable(reflect.ValueOf(value)))
+}
+
+func localValue(function, name string, v reflect.Value) {
 	fmt.Fprintf(&told, `{"local":%q,"function":%q,"goid":%d,"type":%s,"value":`, name, function, goid(), quote(typeName(v.Type())))
 	encode(&told, v, nil)
 	told.WriteString("}\n")
@@ -190,7 +193,8 @@ func holdsLocals(n int) {
 	local(here, "array", array)
 	local(here, "inHeap", inHeap)
 	local(here, "names", names)
-	local(here, "any", any)
+	dynamic := any
+	localValue(here, "any", reflect.ValueOf(&dynamic).Elem())
 	local(here, "text", text)
 	<-quiet
 	sink.Store(total, []interface{}{n, array, inHeap, names, any, text})
