@@ -16,6 +16,55 @@ pub enum Error {
     /// Memory that should be there is not.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// There is no such process, or it is none that runs a program.
+    #[error(
+        "there is no process {pid} that runs a program: it has ended, or the number is wrong (`pgrep NAME` finds numbers)"
+    )]
+    NoProcess {
+        /// What was asked for.
+        pid: i32,
+    },
+    /// The system does not let us read the process.
+    #[error("the system does not allow to read process {pid}: {remedy}")]
+    Denied {
+        /// Its number.
+        pid: i32,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// What runs, or ran, is not written in Go.
+    #[error(
+        "{what} is no Go program: it has no build information of Go 1.18 or newer; look at one that `go build` made"
+    )]
+    NotGo {
+        /// `process 42 (/usr/bin/cat)`, or the core's executable.
+        what: String,
+    },
+    /// The file is no core.
+    #[error("{} is no core file: {why}; take a core with `gcore PID`, or let the program die with GOTRACEBACK=crash and `ulimit -c unlimited`", path.display())]
+    NotACore {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        why: String,
+    },
+    /// The core was made on a machine that we do not know.
+    #[error("{} is a core of {found}: Redhanded reads those of linux/amd64", path.display())]
+    OtherMachine {
+        /// The file.
+        path: PathBuf,
+        /// The machine.
+        found: String,
+    },
+    /// The executable of a core is not where it was, or the core does not say where it was.
+    #[error("the core's executable {name} is not here: give it with --exe")]
+    ExecutableMissing {
+        /// Its path when the core was made, as far as it is known.
+        name: String,
+    },
+    /// A position-independent program whose place in memory the core does not tell.
+    #[error("the core does not say where its program was loaded (it has no NT_AUXV): take it again with gcore")]
+    NoLoadAddress,
     /// The process could not be stopped.
     #[error(transparent)]
     Stop(#[from] trap::Error),
@@ -75,6 +124,16 @@ pub enum Error {
     NilPointer {
         /// The part of the expression that is nil.
         expression: String,
+    },
+    /// A key that the map's keys can't be.
+    #[error("`{text}` is no {ty}: {why}")]
+    Key {
+        /// What was given.
+        text: String,
+        /// The type of the keys, or of the part of a key that is meant.
+        ty: String,
+        /// What is wrong with it, and what to give instead.
+        why: String,
     },
     /// A list of the runtime that contradicts itself.
     #[error(

@@ -1,11 +1,47 @@
 //! A map's header in a process, and what hangs below it.
 
-use gomap::{Finding, Header, Layout, Tables};
+use gomap::{Finding, Header, Layout, MapView, Slots, Tables};
+use goprogram::{TypeKind, TypeRef};
 
 use crate::error::Error;
 use crate::expression::MapValue;
 use crate::memory::{RuntimeAddr, read_bytes};
 use crate::target::Target;
+
+/// A map, and where it keeps its entries.
+#[derive(Clone, Debug)]
+pub struct Map {
+    /// Which map.
+    pub value: MapValue,
+    /// Where this program's headers keep their fields.
+    pub layout: Layout,
+    /// Where this type of map keeps its keys and elems.
+    pub slots: Slots,
+    /// The type of its keys.
+    pub key: TypeRef,
+    /// The type of its elems.
+    pub elem: TypeRef,
+}
+
+impl Map {
+    /// The map as crate `gomap` wants it.
+    #[must_use]
+    pub fn view(&self) -> MapView<'_> {
+        MapView { layout: &self.layout, slots: &self.slots, header: self.value.header.0 }
+    }
+}
+
+/// Finds out where a map, which may be nil, keeps its entries.
+///
+/// # Errors
+/// The program doesn't tell.
+pub fn open(target: &Target<'_>, value: &MapValue) -> Result<Map, Error> {
+    let layout = *target.program.map_layout()?;
+    let slots = target.program.slots(value.ty)?;
+    let ty = target.program.ty(value.ty)?;
+    let TypeKind::Map { key, elem, .. } = ty.kind else { return Err(goprogram::Error::NotAMap { ty: ty.name }.into()) };
+    Ok(Map { value: value.clone(), layout, slots, key, elem })
+}
 
 /// A map that an expression names, and what its header says.
 #[derive(Clone, Debug)]
