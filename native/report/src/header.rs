@@ -1,11 +1,12 @@
 //! A map header: every field, what it means, and what is wrong with it.
 
-use gomap::{ClassicHeader, Finding, Growth, Header, Layout, Shape, SwissHeader, Tables, Verdict};
+use gomap::{ClassicHeader, Finding, Growth, Header, Layout, Shape, SwissHeader, Tables};
 use serde::Serialize;
 
 use crate::Report;
+use crate::finding::{self, FindingLine};
 use crate::palette::{Palette, paint};
-use crate::words::{Subject, columns};
+use crate::words::{Subject, columns, entries};
 
 /// One field of the header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,22 +50,6 @@ pub struct TableCount {
     pub tables: u64,
     /// How many entries they hold together.
     pub used: u64,
-}
-
-/// Something in the map that contradicts itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FindingLine {
-    /// `damaged`, `being_written` or `unmarked`: see [`gomap::Verdict`].
-    pub verdict: &'static str,
-    /// Go's name of the field that shows it.
-    pub field: &'static str,
-    /// The field's value; that of a signed field as two's complement.
-    #[serde(serialize_with = "crate::words::hex")]
-    pub value: u64,
-    /// What contradicts what.
-    pub why: String,
-    /// All of that in one line.
-    pub text: String,
 }
 
 /// A header, decoded.
@@ -128,7 +113,7 @@ impl HeaderReport {
             shape,
             tables,
             fields,
-            findings: findings.iter().map(finding_line).collect(),
+            findings: findings.iter().map(FindingLine::from).collect(),
         }
     }
 }
@@ -160,14 +145,7 @@ impl Report for HeaderReport {
             rows.push(vec![name.to_owned(), String::new(), words.clone()]);
         }
         text.push_str(&columns("  ", &rows));
-        for finding in &self.findings {
-            let (style, label) = match finding.verdict {
-                "damaged" => (palette.alarm, "DAMAGED"),
-                "being_written" => (palette.flag, "BEING WRITTEN"),
-                _ => (palette.alarm, "DAMAGED, OR WRITTEN UNMARKED"),
-            };
-            text.push_str(&format!("{}: {}\n", paint(style, label), finding.text));
-        }
+        text.push_str(&finding::lines(&self.findings, 0, self.map.address, palette));
         text
     }
 }
@@ -191,20 +169,6 @@ fn shape_state(shape: Shape) -> ShapeState {
     ShapeState { kind, count, text: shape.to_string() }
 }
 
-fn finding_line(finding: &Finding) -> FindingLine {
-    FindingLine {
-        verdict: match finding.verdict {
-            Verdict::Damaged => "damaged",
-            Verdict::BeingWritten => "being_written",
-            Verdict::Unmarked => "unmarked",
-        },
-        field: finding.field,
-        value: finding.value,
-        why: finding.why.clone(),
-        text: finding.to_string(),
-    }
-}
-
 fn row(field: &'static str, value: u64, meaning: impl Into<String>) -> FieldRow {
     FieldRow { field, value: format!("{value:#x}"), meaning: meaning.into() }
 }
@@ -221,13 +185,6 @@ fn clear_row(clears: u64) -> FieldRow {
         _ => format!("cleared {clears} times"),
     };
     row("clearSeq", clears, times)
-}
-
-fn entries(count: u64) -> String {
-    match count {
-        1 => "1 entry".to_owned(),
-        _ => format!("{count} entries"),
-    }
 }
 
 fn flags_meaning(flags: u8, names: &str) -> String {

@@ -7,10 +7,16 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod access;
+mod check;
+mod entries;
 pub mod facts;
+mod finding;
 mod frame;
 mod goroutines;
 mod header;
+mod locals;
+mod lookup;
+mod maps;
 mod palette;
 mod race;
 mod threads;
@@ -19,9 +25,15 @@ mod watch;
 mod words;
 
 pub use access::{AccessLine, FlagByte, ForeignLine, Step};
+pub use check::{CheckReport, CheckedMap};
+pub use entries::{Columns, EntryFormat, PrintSummary};
+pub use finding::FindingLine;
 pub use frame::Frame;
 pub use goroutines::{GoroutineLine, GoroutineList};
-pub use header::{FieldRow, FindingLine, GrowthState, HeaderReport, ShapeState, TableCount};
+pub use header::{FieldRow, GrowthState, HeaderReport, ShapeState, TableCount};
+pub use locals::{LocalLine, LocalsReport, ValueReport};
+pub use lookup::LookupReport;
+pub use maps::{MapLine, MapList};
 pub use palette::Palette;
 pub use race::{AccessKind, Culprit, RaceReport};
 pub use threads::{Doing, Runs, ThreadLine, ThreadTable};

@@ -60,3 +60,11 @@ pub(crate) fn columns(indent: &str, rows: &[Vec<String>]) -> String {
     }
     text
 }
+
+/// `1 entry`, `12 entries`.
+pub(crate) fn entries(count: u64) -> String {
+    match count {
+        1 => "1 entry".to_owned(),
+        _ => format!("{count} entries"),
+    }
+}

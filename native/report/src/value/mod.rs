@@ -3,10 +3,12 @@
 mod json;
 mod number;
 mod quote;
+mod rendered;
 mod text;
 
+pub(crate) use json::entry as json_entry;
 pub use json::json;
-pub(crate) use json::string as json_string;
+pub use rendered::Rendered;
 pub use text::text;
 
 #[cfg(test)]

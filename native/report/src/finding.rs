@@ -1,0 +1,70 @@
+//! Findings: what in a map contradicts itself.
+
+use gomap::{Finding, Verdict};
+use serde::Serialize;
+
+use crate::palette::{Palette, paint};
+
+/// Something in the map that contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindingLine {
+    /// `damaged`, `being_written` or `unmarked`: see [`gomap::Verdict`].
+    pub verdict: &'static str,
+    /// Go's name of the field that shows it.
+    pub field: &'static str,
+    /// The field's value; that of a signed field as two's complement.
+    #[serde(serialize_with = "crate::words::hex")]
+    pub value: u64,
+    /// Address of what is wrong: of the header, table, bucket, group or slot that holds the field.
+    #[serde(serialize_with = "crate::words::hex")]
+    pub address: u64,
+    /// What contradicts what.
+    pub why: String,
+    /// All of that in one line.
+    pub text: String,
+}
+
+impl From<&Finding> for FindingLine {
+    fn from(finding: &Finding) -> Self {
+        FindingLine {
+            verdict: match finding.verdict {
+                Verdict::Damaged => "damaged",
+                Verdict::BeingWritten => "being_written",
+                Verdict::Unmarked => "unmarked",
+            },
+            field: finding.field,
+            value: finding.value,
+            address: finding.address,
+            why: finding.why.clone(),
+            text: finding.to_string(),
+        }
+    }
+}
+
+/// `DAMAGED: dirLen = 3: not a power of two`, with its address unless that is `known`, that of the header.
+pub(crate) fn line(finding: &FindingLine, known: u64, palette: &Palette) -> String {
+    let (style, label) = match finding.verdict {
+        "damaged" => (palette.alarm, "DAMAGED"),
+        "being_written" => (palette.flag, "BEING WRITTEN"),
+        _ => (palette.alarm, "DAMAGED, OR WRITTEN UNMARKED"),
+    };
+    let place = if finding.address == known { String::new() } else { format!(" (at {:#x})", finding.address) };
+    format!("{}: {}{place}\n", paint(style, label), finding.text)
+}
+
+/// The lines of all findings, and how many there are `more`.
+pub(crate) fn lines(findings: &[FindingLine], more: u64, known: u64, palette: &Palette) -> String {
+    let mut text: String = findings.iter().map(|finding| line(finding, known, palette)).collect();
+    if more > 0 {
+        text.push_str(&format!("… and {more} more findings\n"));
+    }
+    text
+}
+
+/// What to say of a map that was written while it was read.
+pub(crate) fn written_meanwhile(palette: &Palette) -> String {
+    let label = paint(palette.flag, "WRITTEN MEANWHILE");
+    format!(
+        "{label}: the program changed the map while it was read, so that this may be inexact: read it again, stopped\n"
+    )
+}

@@ -1,0 +1,34 @@
+//! A value in a report.
+
+use gotarget::Value;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// A value, written in both ways.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// As text, on one line.
+    pub text: String,
+    json: Box<RawValue>,
+}
+
+impl Rendered {
+    /// Writes a value.
+    #[must_use]
+    pub fn new(value: &Value) -> Self {
+        let (mut text, mut json) = (Vec::new(), Vec::new());
+        super::text(value, &mut text);
+        super::json(value, &mut json);
+        let json = String::from_utf8_lossy(&json).into_owned();
+        Rendered {
+            text: String::from_utf8_lossy(&text).into_owned(),
+            json: RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+        }
+    }
+}
+
+impl Serialize for Rendered {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json.serialize(serializer)
+    }
+}
