@@ -15,6 +15,12 @@ pub enum Error {
         /// How many bytes were given.
         have: u64,
     },
+    /// There is no memory where the map's header should be.
+    #[error("the map's header at {address:#x} cannot be read: check the address, and that the process still runs")]
+    NoHeader {
+        /// Its address.
+        address: u64,
+    },
 }
 
 /// The `N` bytes of `field`, which lies `offset` bytes into `bytes`.

@@ -6,7 +6,12 @@ use crate::bytes::Error;
 use crate::classic::ClassicHeader;
 use crate::finding::{Finding, Judge};
 use crate::layout::Layout;
+use crate::slots::MapView;
+use crate::source::Source;
 use crate::swiss::SwissHeader;
+
+/// So many bytes of a header are read at most: those of every Go version have 48.
+const LARGEST: usize = 256;
 
 /// A map header, as it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +74,21 @@ impl Header {
             Layout::Classic(layout) => ClassicHeader::decode(layout, bytes).map(Header::Classic),
             Layout::Swiss(layout) => SwissHeader::decode(layout, bytes).map(Header::Swiss),
         }
+    }
+
+    /// Reads a map's header.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoHeader`] if it isn't there; [`Error::TooShort`] if the layout contradicts itself.
+    pub fn read(map: &MapView<'_>, source: &dyn Source) -> Result<Header, Error> {
+        let mut bytes = [0; LARGEST];
+        let size = usize::try_from(map.layout.size()).unwrap_or(LARGEST).min(LARGEST);
+        let bytes = bytes.get_mut(..size).unwrap_or_default();
+        if !source.read(map.header, bytes) {
+            return Err(Error::NoHeader { address: map.header });
+        }
+        Header::decode(map.layout, bytes)
     }
 
     /// The number of entries, as Go's `len` gives it; 0 for a (damaged) negative count.
