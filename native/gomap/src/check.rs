@@ -22,6 +22,13 @@ pub struct Check {
     pub bytes_read: u64,
 }
 
+impl Check {
+    /// The check of a nil map, given the header of an empty one.
+    pub fn of_nothing(header: Header) -> Check {
+        Check { header, entries: 0, findings: Vec::new(), more: 0, bytes_read: 0 }
+    }
+}
+
 /// Walks a map's whole structure.
 ///
 /// # Errors

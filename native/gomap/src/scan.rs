@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::bytes::Error;
 use crate::finding::Finding;
-use crate::hash::{Hasher, KeyTypes};
+use crate::hash::{Hasher, KeyTypes, NoTypes};
 use crate::header::Header;
 use crate::slots::MapView;
 use crate::source::Source;
@@ -53,8 +53,33 @@ pub struct Scan {
     pub digest: Option<u64>,
     /// Bytes of memory read.
     pub bytes_read: u64,
+    /// Whether the map was written while it was read, as far as the scan noticed: then the entries are of
+    /// different moments.
+    pub written_meanwhile: bool,
     /// Whether the visitor ended the scan.
     pub stopped_early: bool,
+}
+
+impl Default for ScanOptions<'_> {
+    fn default() -> Self {
+        ScanOptions { hasher: None, types: &NoTypes, digest: false, progress: None, nobody_inside: None }
+    }
+}
+
+impl Scan {
+    /// The scan of a nil map, given the header of an empty one.
+    pub fn of_nothing(header: Header) -> Scan {
+        Scan {
+            header,
+            entries: 0,
+            findings: Vec::new(),
+            more: 0,
+            digest: None,
+            bytes_read: 0,
+            written_meanwhile: false,
+            stopped_early: false,
+        }
+    }
 }
 
 /// Shows each entry of a map once.

@@ -1,12 +1,15 @@
 //! A map's header in a process, and what hangs below it.
 
-use gomap::{Finding, Header, Layout, MapView, Slots, Tables};
+use std::ops::ControlFlow;
+
+use gomap::{Check, Entry, Finding, Header, Layout, MapView, Scan, ScanOptions, Slots, Tables};
 use goprogram::{TypeKind, TypeRef};
 
 use crate::error::Error;
 use crate::expression::MapValue;
-use crate::memory::{RuntimeAddr, read_bytes};
+use crate::memory::{MapSource, RuntimeAddr, read_bytes};
 use crate::target::Target;
+use crate::threads::Thread;
 
 /// A map, and where it keeps its entries.
 #[derive(Clone, Debug)]
@@ -41,6 +44,80 @@ pub fn open(target: &Target<'_>, value: &MapValue) -> Result<Map, Error> {
     let ty = target.program.ty(value.ty)?;
     let TypeKind::Map { key, elem, .. } = ty.kind else { return Err(goprogram::Error::NotAMap { ty: ty.name }.into()) };
     Ok(Map { value: value.clone(), layout, slots, key, elem })
+}
+
+/// Shows each entry of a map once; a nil map has none.
+///
+/// Of a process that is not stopped (`unstopped`), the map is then read a second time: if that gives anything else,
+/// [`Scan::written_meanwhile`] says so.
+///
+/// # Errors
+/// The header cannot be read.
+pub fn scan(
+    target: &Target<'_>,
+    map: &Map,
+    options: &ScanOptions<'_>,
+    unstopped: bool,
+    visit: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+) -> Result<Scan, Error> {
+    let source = MapSource(target.memory);
+    if map.value.header.0 == 0 {
+        return Ok(Scan::of_nothing(nil_header(map)?));
+    }
+    let options = ScanOptions { digest: options.digest || unstopped, ..*options };
+    let mut first = gomap::scan(&map.view(), &source, &options, visit)?;
+    if unstopped && !first.written_meanwhile {
+        let mut left = first.entries;
+        let mut again = |_: Entry<'_>| {
+            // Whoever ended the first scan early wants only so many entries compared.
+            left = left.saturating_sub(1);
+            if first.stopped_early && left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let second = gomap::scan(&map.view(), &source, &ScanOptions { progress: None, ..options }, &mut again)?;
+        if second.written_meanwhile || second.header != first.header || second.digest != first.digest {
+            first.written_meanwhile = true;
+        }
+        first.bytes_read += second.bytes_read;
+    }
+    Ok(first)
+}
+
+/// Walks a map's whole structure; that of a nil map is sound.
+///
+/// `threads` are those of a process that stands still: they tell whether anyone is inside this map.
+///
+/// # Errors
+/// The header cannot be read.
+pub fn check(
+    target: &Target<'_>,
+    map: &Map,
+    options: &ScanOptions<'_>,
+    threads: Option<&[Thread]>,
+) -> Result<Check, Error> {
+    if map.value.header.0 == 0 {
+        return Ok(Check::of_nothing(nil_header(map)?));
+    }
+    let nobody_inside = threads.and_then(|threads| nobody_inside(threads, map.value.header)).or(options.nobody_inside);
+    let options = ScanOptions { nobody_inside, ..*options };
+    Ok(gomap::check(&map.view(), &MapSource(target.memory), &options)?)
+}
+
+/// Whether no thread is inside a map function that works on this map; `None` where one may be.
+#[must_use]
+pub fn nobody_inside(threads: &[Thread], header: RuntimeAddr) -> Option<bool> {
+    let inside = || threads.iter().filter_map(|thread| thread.inside.as_ref());
+    if inside().any(|inside| inside.map == Some(header)) {
+        Some(false)
+    } else if inside().any(|inside| inside.map.is_none()) {
+        None
+    } else {
+        Some(true)
+    }
+}
+
+/// What the header of a map with nothing in it would say.
+fn nil_header(map: &Map) -> Result<Header, Error> {
+    Ok(Header::decode(&map.layout, &vec![0; map.layout.size().min(LARGEST_HEADER) as usize])?)
 }
 
 /// A map that an expression names, and what its header says.
