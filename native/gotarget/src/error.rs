@@ -77,6 +77,14 @@ pub enum Error {
         /// What was asked for.
         goid: u64,
     },
+    /// The goroutine runs: its stack changes while one looks.
+    #[error("goroutine {goid} is running on thread {tid}: stop the process to see its stack (--stop)")]
+    Running {
+        /// Its number.
+        goid: u64,
+        /// The thread that runs it.
+        tid: u32,
+    },
     /// The process runs another program than the file that was opened.
     #[error("{} is not the program that the process runs (rebuilt since it started?): give the executable it was started from", path.display())]
     WrongProgram {

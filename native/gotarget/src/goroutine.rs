@@ -1,5 +1,7 @@
 //! Goroutines: which one a thread runs, and all there are.
 
+use std::ops::ControlFlow;
+
 use crate::error::Error;
 use crate::memory::{RuntimeAddr, read_bytes, read_uint};
 use crate::stack::{self, Frame, Pc};
@@ -13,7 +15,7 @@ const PIECE: u64 = 4096;
 
 /// The bit of `atomicstatus` that says that the garbage collector scans the stack (`_Gscan`,
 /// runtime/runtime2.go, unchanged from Go 1.4 to 1.27).
-const SCAN: u64 = 0x1000;
+pub(crate) const SCAN: u64 = 0x1000;
 
 /// The longest wait reason is far shorter (runtime/runtime2.go, `waitReasonStrings`).
 const LONGEST_REASON: usize = 128;
@@ -129,6 +131,41 @@ pub fn of_thread(target: &Target<'_>, thread: u32, g_register: u64) -> Result<Op
 /// # Errors
 /// The program has no DWARF, or the runtime's list is damaged or not mapped.
 pub fn all(target: &Target<'_>) -> Result<Vec<Goroutine>, Error> {
+    let mut goroutines = Vec::new();
+    each(target, &mut |g| {
+        let goroutine = goroutine(target, g)?;
+        if !goroutine.is_dead() {
+            goroutines.push(goroutine);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(goroutines)
+}
+
+/// The goroutine with this number.
+///
+/// # Errors
+/// There is none, or as [`all`].
+pub fn find(target: &Target<'_>, goid: u64) -> Result<RuntimeAddr, Error> {
+    let offset = target.program.runtime_layout()?.g.goid;
+    let mut found = None;
+    each(target, &mut |g| {
+        if target.uint(g.plus(offset), 8)? != goid {
+            return Ok(ControlFlow::Continue(()));
+        }
+        found = Some(g);
+        Ok(ControlFlow::Break(()))
+    })?;
+    let g = found.ok_or(Error::NoGoroutine { goid })?;
+    // The number of one that has ended stays until its `g` is used again.
+    if goroutine(target, g)?.is_dead() { Err(Error::NoGoroutine { goid }) } else { Ok(g) }
+}
+
+/// Visits every `g` of the runtime's list.
+fn each(
+    target: &Target<'_>,
+    visit: &mut dyn FnMut(RuntimeAddr) -> Result<ControlFlow<()>, Error>,
+) -> Result<(), Error> {
     let allgs = target.program.variable("runtime.allgs")?;
     let slice = target.bias.to_runtime(allgs.addr);
     let data = target.pointer(slice)?;
@@ -136,19 +173,17 @@ pub fn all(target: &Target<'_>) -> Result<Vec<Goroutine>, Error> {
     if len > MOST {
         return Err(Error::Damaged { what: "list of goroutines (runtime.allgs)", value: len });
     }
-    let mut goroutines = Vec::new();
     for first in (0..len).step_by(PIECE as usize) {
         let count = PIECE.min(len - first);
         let pointers = read_bytes(target.memory, data.plus(first * 8), (count * 8) as usize)?;
         for pointer in pointers.chunks_exact(8) {
             let g = RuntimeAddr(u64::from_le_bytes(pointer.try_into().unwrap_or_default()));
-            let goroutine = goroutine(target, g)?;
-            if !goroutine.is_dead() {
-                goroutines.push(goroutine);
+            if visit(g)?.is_break() {
+                return Ok(());
             }
         }
     }
-    Ok(goroutines)
+    Ok(())
 }
 
 fn field(bytes: &[u8], g: RuntimeAddr, offset: u64, size: u64) -> Result<u64, Error> {

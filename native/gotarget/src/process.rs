@@ -6,11 +6,14 @@ use std::rc::{Rc, Weak};
 
 use goprogram::{Program, Register};
 
+use crate::core::CoreMemory;
 use crate::error::Error;
-use crate::live::LiveMemory;
+use crate::frames::{self, UnwoundFrame};
+use crate::goroutine;
+use crate::live::{self, LiveMemory};
 use crate::memory::{LoadBias, Memory, RuntimeAddr};
 use crate::registers::{self, ThreadRegisters};
-use crate::stack::{Names, Pc};
+use crate::stack::Names;
 use crate::target::Target;
 
 /// What a [`Process`] is.
@@ -29,69 +32,58 @@ pub enum Kind {
 }
 
 /// A Go process, live or dead, with all that is needed to look at it.
+#[derive(Debug)]
 pub struct Process {
     kind: Kind,
-    program: Rc<Program>,
+    program: Program,
     bias: LoadBias,
-    memory: Box<dyn Memory>,
+    source: Source,
     names: Names,
-    core_threads: Vec<ThreadRegisters>,
     stopped: RefCell<Weak<trap::Stopped>>,
     warnings: Vec<String>,
 }
 
+#[derive(Debug)]
+enum Source {
+    Live(LiveMemory),
+    Core(Box<CoreMemory>),
+}
+
 /// A process that stands. It runs on when this is dropped.
 #[derive(Debug)]
-pub struct Stopped(#[allow(dead_code)] Rc<trap::Stopped>);
-
-/// A frame of a goroutine's stack, with what is known of its registers.
-#[derive(Clone, Debug)]
-pub struct UnwoundFrame {
-    /// Where it is, and its canonical frame address.
-    pub pc: Pc,
-    /// Its stack pointer.
-    pub sp: RuntimeAddr,
-    /// All registers: only of the innermost frame of a stopped thread. Go saves none across a call.
-    pub registers: Option<ThreadRegisters>,
-}
-
-impl UnwoundFrame {
-    /// What the frame's register holds; of a caller only `rip` and `rsp` are known.
-    #[must_use]
-    pub fn register(&self, register: Register) -> Option<u64> {
-        match (&self.registers, register) {
-            (Some(registers), _) => registers.get(register),
-            (None, Register::Rip) => Some(self.pc.addr.0),
-            (None, Register::Rsp) => Some(self.sp.0),
-            _ => None,
-        }
-    }
-}
-
-impl std::fmt::Debug for Process {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Process").field("kind", &self.kind).field("program", &self.program).finish_non_exhaustive()
-    }
+pub struct Stopped {
+    _process: Rc<trap::Stopped>,
 }
 
 impl Process {
-    /// A running process. Its executable is what the kernel says it is, or `exe`.
+    /// A running process. Its executable is the one that the kernel runs, even if its file has been
+    /// deleted or lies in a container; or `exe`, such as one that is not stripped.
     ///
     /// # Errors
     /// There is no such process, it is no Go program, it is not this program, or the system does not let us read it.
     pub fn live(pid: i32, exe: Option<&Path>) -> Result<Self, Error> {
-        let memory = LiveMemory::of(pid);
-        let program = Program::open(exe.map_or_else(|| PathBuf::from(format!("/proc/{pid}/exe")), Path::to_owned))?;
-        Ok(Process {
+        let memory = LiveMemory::of(pid)?;
+        let entry = live::entry(pid)?;
+        let link = PathBuf::from(format!("/proc/{pid}/exe"));
+        let name = std::fs::read_link(&link).map_err(|error| live::unavailable(pid, &error))?;
+        let what = || format!("process {pid} ({})", name.display());
+        let program = Program::open(exe.unwrap_or(&link)).map_err(|error| no_go_program(error, exe, &what))?;
+        let bias = LoadBias(entry.wrapping_sub(program.entry().0));
+        let process = Process {
             kind: Kind::Live { pid },
-            program: Rc::new(program),
-            bias: LoadBias(0),
-            memory: Box::new(memory),
+            program,
+            bias,
+            source: Source::Live(memory),
             names: Names::default(),
-            core_threads: Vec::new(),
             stopped: RefCell::default(),
             warnings: Vec::new(),
-        })
+        };
+        process.target().verify().map_err(|error| match error {
+            // Where another program lies, nothing may be mapped at all.
+            Error::Unreadable(_) if exe.is_some() => Error::WrongProgram { path: process.program.path().to_owned() },
+            error => error,
+        })?;
+        Ok(process)
     }
 
     /// A core file. Its executable is the one that the core names, or `exe`.
@@ -99,25 +91,50 @@ impl Process {
     /// # Errors
     /// It is no core, not of this machine, or its executable is missing, no Go program, or another one.
     pub fn core(core: &Path, exe: Option<&Path>) -> Result<Self, Error> {
-        let _ = exe;
-        let memory = crate::core::CoreMemory::open(core)?;
-        let program = Program::open(core)?;
+        let memory = CoreMemory::open(core)?;
+        let file = executable(&memory, exe)?;
+        let what = || {
+            let command = memory.command().map_or_else(String::new, |command| format!(" (of the process `{command}`)"));
+            format!("{}{command}", file.display())
+        };
+        let program = Program::open(&file).map_err(|error| no_go_program(error, None, &what))?;
+        let bias = match memory.entry() {
+            Some(entry) => LoadBias(entry.0.wrapping_sub(program.entry().0)),
+            None if program.is_position_independent() => return Err(Error::NoLoadAddress),
+            None => LoadBias(0),
+        };
+        let mut warnings = Vec::new();
+        if let Some(missing) = memory.cut_off() {
+            warnings.push(missing);
+        }
+        match is_of(&memory, &program, bias) {
+            Some(true) => {}
+            Some(false) => return Err(Error::WrongProgram { path: file }),
+            None => warnings.push(format!(
+                "the core leaves out what would tell whether {} is the program that made it: if what follows looks odd, it is not",
+                file.display()
+            )),
+        }
+        memory.set_executable(&file, bias).map_err(|source| goprogram::Error::Io { path: file.clone(), source })?;
         Ok(Process {
             kind: Kind::Core { path: core.to_owned() },
-            program: Rc::new(program),
-            bias: LoadBias(0),
-            memory: Box::new(memory),
+            program,
+            bias,
+            source: Source::Core(Box::new(memory)),
             names: Names::default(),
-            core_threads: Vec::new(),
             stopped: RefCell::default(),
-            warnings: Vec::new(),
+            warnings,
         })
     }
 
     /// What to look at.
     #[must_use]
     pub fn target(&self) -> Target<'_> {
-        Target { program: &self.program, bias: self.bias, memory: &*self.memory, names: &self.names }
+        let memory: &dyn Memory = match &self.source {
+            Source::Live(memory) => memory,
+            Source::Core(memory) => &**memory,
+        };
+        Target { program: &self.program, bias: self.bias, memory, names: &self.names }
     }
 
     /// Whether it is a process or a core.
@@ -126,7 +143,8 @@ impl Process {
         &self.kind
     }
 
-    /// What the user should know of the source, a line each: that the core is cut off, that a file is missing.
+    /// What the user should know of the source, a line each: that the core is cut off, that nothing proves
+    /// the executable to be the right one.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -137,36 +155,99 @@ impl Process {
     /// # Errors
     /// The process has ended.
     pub fn threads(&self) -> Result<Vec<ThreadRegisters>, Error> {
-        let stopped = self.stopped.borrow().upgrade();
-        match (&self.kind, stopped) {
-            (Kind::Core { .. }, _) => Ok(self.core_threads.clone()),
-            (Kind::Live { .. }, Some(stopped)) => Ok(stopped
-                .threads()
-                .iter()
-                .map(|thread| ThreadRegisters::stopped(thread.tid.cast_unsigned(), registers::words(&thread.registers)))
-                .collect()),
-            (Kind::Live { pid: _ }, None) => Ok(vec![ThreadRegisters::running(0)]),
+        let pid = match (&self.source, &self.kind) {
+            (Source::Core(memory), _) => return Ok(memory.threads().to_vec()),
+            (Source::Live(_), Kind::Live { pid }) => *pid,
+            (Source::Live(_), Kind::Core { .. }) => return Err(Error::NotAProcess),
+        };
+        if let Some(stopped) = self.stopped.borrow().upgrade() {
+            let one = |thread: &trap::Thread| {
+                ThreadRegisters::stopped(thread.tid.cast_unsigned(), registers::words(&thread.registers))
+            };
+            return Ok(stopped.threads().iter().map(one).collect());
         }
+        let tids = trap::threads_of(pid).map_err(|error| live::unavailable(pid, &error))?;
+        Ok(tids.into_iter().map(|tid| ThreadRegisters::running(tid.cast_unsigned())).collect())
     }
 
-    /// Stops the process until what this gives is dropped. A core stands anyway.
+    /// Stops the process until what this gives is dropped.
     ///
     /// # Errors
-    /// It has ended, another debugger has it, or the system does not allow it.
+    /// It has ended, another debugger has it, or the system does not allow it. A core stands anyway:
+    /// [`Error::NotAProcess`].
     pub fn stop(&self) -> Result<Stopped, Error> {
-        let Kind::Live { pid } = self.kind else {
-            return Err(Error::NotAProcess);
-        };
+        let Kind::Live { pid } = self.kind else { return Err(Error::NotAProcess) };
         let stopped = Rc::new(trap::Stopped::new(pid)?);
         *self.stopped.borrow_mut() = Rc::downgrade(&stopped);
-        Ok(Stopped(stopped))
+        Ok(Stopped { _process: stopped })
     }
 
-    /// The stack of a goroutine, innermost frame first; at most 64 frames.
+    /// The stack of a goroutine, innermost frame first.
     ///
     /// # Errors
     /// There is no such goroutine, or it runs on a thread that is not stopped.
     pub fn frames(&self, goid: u64) -> Result<Vec<UnwoundFrame>, Error> {
-        Err(Error::NoGoroutine { goid })
+        let target = self.target();
+        let g = goroutine::find(&target, goid)?;
+        let goroutine = goroutine::goroutine(&target, g)?;
+        let Some(tid) = goroutine.thread else {
+            return Ok(frames::walk_resting(&target, g).unwrap_or_default());
+        };
+        let threads = self.threads()?;
+        let thread = threads.into_iter().find(|thread| thread.tid == tid && thread.is_stopped());
+        let Some(thread) = thread else {
+            // In a system call its stack stands still, and the runtime has saved where.
+            return match goroutine.state.as_str() {
+                "syscall" => Ok(frames::walk_resting(&target, g).unwrap_or_default()),
+                _ => Err(Error::Running { goid, tid }),
+            };
+        };
+        let at = |register| RuntimeAddr(thread.get(register).unwrap_or(0));
+        let mut frames = frames::walk_thread(&target, tid, Some(g), at(Register::Rip), at(Register::Rsp));
+        // C code has no Go frames: then the innermost one is a caller.
+        if let Some(first) = frames.first_mut().filter(|first| Some(first.pc.addr.0) == thread.get(Register::Rip)) {
+            first.registers = Some(thread);
+        }
+        Ok(frames)
     }
+}
+
+/// Says in the user's terms that a program is not Go's.
+fn no_go_program(error: goprogram::Error, exe: Option<&Path>, what: &dyn Fn() -> String) -> Error {
+    match error {
+        goprogram::Error::NotGo { .. } if exe.is_none() => Error::NotGo { what: what() },
+        error => Error::Program(error),
+    }
+}
+
+/// The executable of a core: the given one, or the one that the core names.
+fn executable(memory: &CoreMemory, exe: Option<&Path>) -> Result<PathBuf, Error> {
+    if let Some(exe) = exe {
+        return Ok(exe.to_owned());
+    }
+    let name = memory.executable_path().map(|name| name.trim_end_matches(" (deleted)"));
+    match name {
+        Some(name) if Path::new(name).is_file() => Ok(PathBuf::from(name)),
+        Some(name) => Err(Error::ExecutableMissing { name: name.to_owned() }),
+        None => {
+            let name = memory
+                .command()
+                .map_or_else(|| "(the core does not name it)".to_owned(), |it| format!("(command line: {it})"));
+            Err(Error::ExecutableMissing { name })
+        }
+    }
+}
+
+/// Whether a core was made by a program, by what the core itself holds; `None` if it leaves out all that
+/// would tell.
+fn is_of(memory: &CoreMemory, program: &Program, bias: LoadBias) -> Option<bool> {
+    let names = Names::default();
+    let alone = memory.alone();
+    match (Target { program, bias, memory: &alone, names: &names }).verify() {
+        // Without a function to compare, the file's beginning must tell.
+        Ok(()) if program.function("runtime.schedinit").is_some() => return Some(true),
+        Err(Error::WrongProgram { .. }) => return Some(false),
+        _ => {}
+    }
+    memory.began_with(program.path())
 }

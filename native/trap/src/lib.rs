@@ -3,9 +3,11 @@
 //! The only code of the project that calls ptrace.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+mod access;
 mod error;
 mod stopped;
 
+pub use access::{has_ptrace_capability, ptrace_scope, remedy};
 pub use error::Error;
 pub use nix::libc::user_regs_struct as Registers;
-pub use stopped::{Stopped, Thread};
+pub use stopped::{Stopped, Thread, threads_of};

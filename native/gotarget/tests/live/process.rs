@@ -34,7 +34,7 @@ impl Process {
         let (folder, file) = toolchain::build(go, name, arguments);
         let mut child = Command::new(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let memory = LiveMemory::of(child.id().cast_signed());
+        let memory = LiveMemory::of(child.id().cast_signed()).unwrap();
         let program = Program::open(&file).unwrap();
         let mut process = Process {
             child,
