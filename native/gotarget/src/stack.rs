@@ -163,7 +163,7 @@ fn look_up(program: &Program, bias: LoadBias, pc: Pc) -> Vec<Frame> {
 /// A function's name without its type arguments (funcNamePiecesForPrint in src/runtime/traceback.go): the
 /// linker's hold shapes that no source has. A generic method of a generic type, which Go has since 1.27,
 /// has two lists of them.
-fn as_printed(name: String) -> String {
+pub(crate) fn as_printed(name: String) -> String {
     let mut printed = String::new();
     let mut depth = 0u32;
     for character in name.chars() {

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use super::time::Time;
+
 /// How much of a value is shown. What is left out is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -180,28 +182,4 @@ pub struct Chan {
     pub senders: Vec<u64>,
     /// The buffered values, the next to be received first.
     pub items: Items,
-}
-
-/// `time.Time`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Time {
-    /// Seconds since 1970-01-01 00:00:00 UTC.
-    pub unix: i64,
-    /// Nanoseconds within that second: 0 to 999,999,999.
-    pub nanosecond: u32,
-}
-
-impl Time {
-    /// As RFC 3339 with as many decimals as are needed, in UTC: `2026-11-23T07:30:00.5Z`.
-    #[must_use]
-    pub fn rfc3339(self) -> String {
-        todo!("time")
-    }
-}
-
-/// A duration in nanoseconds as Go's `Duration.String` writes it: `1.5s`, `2h45m0s`, `0s`.
-#[must_use]
-pub fn duration(nanoseconds: i64) -> String {
-    let _ = nanoseconds;
-    todo!("duration")
 }
