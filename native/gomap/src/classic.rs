@@ -37,7 +37,7 @@ pub struct ClassicHeader {
 }
 
 /// The largest `B` that fits into a 48-bit address space; the smallest bucket has 16 bytes.
-const MAX_B: u8 = 48;
+pub(crate) const MAX_B: u8 = 48;
 
 /// Size of `runtime.mapextra`: three pointers, in bytes.
 const EXTRA_SIZE: u64 = 24;

@@ -20,6 +20,7 @@ mod finding;
 mod hash;
 mod header;
 mod layout;
+mod sample;
 mod scan;
 mod slots;
 mod source;

@@ -172,9 +172,9 @@ impl SwissHeader {
 
 /// The largest `globalDepth` whose directory fits into a 48-bit address space: a table that a
 /// directory entry names has more than eight bytes, but several may name the same.
-const MAX_DEPTH: u8 = 45;
+pub(crate) const MAX_DEPTH: u8 = 45;
 
 /// The `globalDepth` that belongs to a `globalShift`.
-fn depth_of_shift(shift: u8) -> Option<u8> {
+pub(crate) fn depth_of_shift(shift: u8) -> Option<u8> {
     64u8.checked_sub(shift).filter(|_| shift != 0)
 }

@@ -28,7 +28,7 @@ pub struct Table {
 
 /// maxTableCapacity in src/internal/runtime/maps/table.go: a table that would grow beyond so many
 /// slots is split instead.
-const MAX_TABLE_CAPACITY: u16 = 1024;
+pub(crate) const MAX_TABLE_CAPACITY: u16 = 1024;
 
 /// The most entries that a table ever holds: 7/8 of its slots (maxAvgGroupLoad in
 /// src/internal/runtime/maps/group.go).

@@ -31,13 +31,18 @@ pub(super) fn with_bytes<T>(source: &dyn Source, addr: u64, len: u64, then: impl
     if let Some(bytes) = usize::try_from(len).ok().and_then(|len| short.get_mut(..len)) {
         return (bytes.is_empty() || source.read(addr, bytes)).then(|| then(bytes));
     }
+    bytes_at(source, addr, len).map(|long| then(&long))
+}
+
+/// Reads bytes; `None` if they can't be read.
+pub(crate) fn bytes_at(source: &dyn Source, addr: u64, len: u64) -> Option<Vec<u8>> {
     // No memory is set aside for a length that isn't there.
-    let last = addr.checked_add(len - 1)?;
-    if len > LONGEST || !source.read(last, &mut [0]) {
+    let last = addr.checked_add(len.saturating_sub(1))?;
+    if len > LONGEST || (len > SHORT as u64 && !source.read(last, &mut [0])) {
         return None;
     }
-    let mut long = vec![0; usize::try_from(len).ok()?];
-    source.read(addr, &mut long).then(|| then(&long))
+    let mut bytes = vec![0; usize::try_from(len).ok()?];
+    (len == 0 || source.read(addr, &mut bytes)).then_some(bytes)
 }
 
 /// The descriptor of the type that an interface of these two words holds: `Some(None)` if it is nil.

@@ -20,6 +20,8 @@ pub use plan::HashStyle;
 pub use prove::Proof;
 pub use shape::{KeyField, KeyShape};
 
+pub(crate) use memory::bytes_at;
+
 use crate::source::Source;
 use plan::{Op, Step};
 

@@ -2,6 +2,8 @@
 
 use super::{Hasher, KeyTypes};
 use crate::bytes::Error;
+use crate::find::find;
+use crate::sample::sample;
 use crate::slots::MapView;
 use crate::source::Source;
 
@@ -12,13 +14,15 @@ pub struct Proof {
     pub held: u64,
     /// How many don't.
     pub failed: u64,
-    /// Bytes of memory read.
+    /// Bytes of the map's memory that were read.
     pub bytes_read: u64,
 }
 
 impl Hasher {
-    /// Holds the hashes of a few of the map's own keys, `samples` at most, against where they lie. The hasher is
-    /// right if some held and none failed; a map without entries proves nothing.
+    /// Looks up a few of the map's own keys, `samples` at most, and sees whether their hashes lead to where they lie.
+    /// The hasher is right if some held; one that fails may be damage of the map, or a write under way. Keys without
+    /// a fixed hash (NaN) tell nothing, nor does a map without entries, or one so sparse that no entry is found with
+    /// a few reads.
     ///
     /// # Errors
     /// The header cannot be read.
@@ -29,7 +33,19 @@ impl Hasher {
         types: &dyn KeyTypes,
         samples: u64,
     ) -> Result<Proof, Error> {
-        let _ = (map, source, types, samples);
-        todo!()
+        let mut proof = Proof::default();
+        let (keys, bytes_read) = sample(map, source, samples)?;
+        proof.bytes_read = bytes_read;
+        for (addr, key) in keys {
+            let found = find(map, source, &mut |seed| self.hash(&key, seed, source, types), &mut |other| {
+                self.equal(&key, other, source, types)
+            })?;
+            proof.bytes_read = proof.bytes_read.saturating_add(found.bytes_read);
+            if found.hash.is_some() {
+                let held = found.entry.is_some_and(|entry| entry.key_addr == addr);
+                *(if held { &mut proof.held } else { &mut proof.failed }) += 1;
+            }
+        }
+        Ok(proof)
     }
 }

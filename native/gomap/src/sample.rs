@@ -1,0 +1,111 @@
+//! A few of a map's keys, found with little reading.
+
+use crate::bytes::Error;
+use crate::classic::MAX_B;
+use crate::hash::bytes_at;
+use crate::header::Header;
+use crate::layout::Layout;
+use crate::slots::MapView;
+use crate::source::Source;
+use crate::swiss::{GROUP_SLOTS, POINTER_SIZE};
+use crate::table::{MAX_TABLE_CAPACITY, Table};
+
+/// So many buckets or groups are looked into for keys.
+const PLACES: u64 = 64;
+
+/// What an old bucket's slot and a new one's has at least if there is an entry: minTopHash in Go's
+/// src/runtime/map.go.
+const MIN_TOP_HASH: u8 = 5;
+
+/// A control byte of a slot that holds an entry is less.
+const CTRL_EMPTY: u8 = 0x80;
+
+/// A key and its address.
+type Key = (u64, Vec<u8>);
+
+/// Up to `most` keys of a map with their addresses, and how many bytes that took.
+pub(crate) fn sample(map: &MapView<'_>, source: &dyn Source, most: u64) -> Result<(Vec<Key>, u64), Error> {
+    let header = Header::read(map, source)?;
+    let mut sampling = Sampling { map, source, most, keys: Vec::new(), bytes_read: map.layout.size() };
+    match (&header, map.layout) {
+        (Header::Classic(header), _) => {
+            let buckets = 1 << header.b.min(MAX_B);
+            sampling.spread(header.buckets, buckets, |mark| mark >= MIN_TOP_HASH);
+            if header.oldbuckets != 0 {
+                let same_size = header.flags & header.bits.same_size_grow != 0;
+                let old = if same_size { buckets } else { buckets / 2 };
+                sampling.spread(header.oldbuckets, old, |mark| mark >= MIN_TOP_HASH);
+            }
+        }
+        (Header::Swiss(header), Layout::Swiss(layout)) => match u64::try_from(header.dir_len).unwrap_or(0) {
+            0 => sampling.spread(header.dir_ptr, 1, |control| control < CTRL_EMPTY),
+            entries => {
+                for table in steps(entries, 4) {
+                    let pointer = header.dir_ptr.wrapping_add(table.wrapping_mul(POINTER_SIZE));
+                    let table = sampling.pointer(pointer).and_then(|addr| bytes_at(source, addr, layout.table.size));
+                    let Some(table) = table.and_then(|bytes| Table::decode(&layout.table, &bytes).ok()) else {
+                        continue;
+                    };
+                    let groups = u64::from(table.capacity.min(MAX_TABLE_CAPACITY)) / GROUP_SLOTS;
+                    sampling.bytes_read += layout.table.size;
+                    sampling.spread(table.groups_data, groups, |control| control < CTRL_EMPTY);
+                }
+            }
+        },
+        (Header::Swiss(_), Layout::Classic(_)) => {}
+    }
+    Ok((sampling.keys, sampling.bytes_read))
+}
+
+/// At most `most` numbers below `end`, evenly spread.
+fn steps(end: u64, most: u64) -> impl Iterator<Item = u64> {
+    let step = end.div_ceil(most).max(1);
+    (0..end).step_by(usize::try_from(step).unwrap_or(usize::MAX))
+}
+
+struct Sampling<'a> {
+    map: &'a MapView<'a>,
+    source: &'a dyn Source,
+    most: u64,
+    keys: Vec<Key>,
+    bytes_read: u64,
+}
+
+impl Sampling<'_> {
+    /// Takes one key from each of a few buckets or groups of an array; `full` tells by a slot's mark whether it
+    /// holds an entry.
+    fn spread(&mut self, array: u64, units: u64, full: impl Fn(u8) -> bool) {
+        let wanted = self.most.saturating_sub(self.keys.len() as u64);
+        let mut taken = 0;
+        for unit in steps(units, PLACES) {
+            if taken == wanted {
+                return;
+            }
+            let unit = array.wrapping_add(unit.wrapping_mul(self.map.slots.unit));
+            let mut marks = [0; 8];
+            self.bytes_read += 8;
+            if !self.source.read(unit, &mut marks) {
+                continue;
+            }
+            let slot = (0..).zip(marks).find(|&(_, mark)| full(mark));
+            if let Some(key) = slot.and_then(|(slot, _)| self.key(unit, slot)) {
+                self.keys.push(key);
+                taken += 1;
+            }
+        }
+    }
+
+    fn key(&mut self, unit: u64, slot: u64) -> Option<Key> {
+        let stored = &self.map.slots.key;
+        let place = unit.wrapping_add(stored.offset).wrapping_add(stored.stride.wrapping_mul(slot));
+        let addr = if stored.indirect { self.pointer(place)? } else { place };
+        self.bytes_read = self.bytes_read.saturating_add(stored.size);
+        bytes_at(self.source, addr, stored.size).map(|key| (addr, key))
+    }
+
+    fn pointer(&mut self, addr: u64) -> Option<u64> {
+        let mut word = [0; 8];
+        self.bytes_read += 8;
+        self.source.read(addr, &mut word).then(|| u64::from_le_bytes(word))
+    }
+}
