@@ -101,6 +101,14 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A condition or a path of a query that is not one we read, or not one for this map.
+    #[error("cannot use `{text}`: {why}")]
+    Query {
+        /// What was given.
+        text: String,
+        /// What is wrong with it, and what would be right.
+        why: String,
+    },
     /// A field that the type doesn't have.
     #[error("{type_name} has no field {field}; it has: {fields}")]
     NoField {

@@ -19,6 +19,7 @@ pub mod lookup;
 pub mod map;
 mod memory;
 mod process;
+pub mod query;
 mod registers;
 pub mod stack;
 mod target;

@@ -214,6 +214,17 @@ fn way_to(target: &Target<'_>, ty: TypeRef, name: &str) -> Result<Option<Vec<Fie
     Ok(None)
 }
 
+/// The fields that lead from a struct, or a pointer to one, to the one with this name. Used by queries too.
+///
+/// # Errors
+/// [`Error::NoField`].
+pub(crate) fn field_path(target: &Target<'_>, ty: TypeRef, name: &str) -> Result<Vec<Field>, Error> {
+    match way_to(target, ty, name)? {
+        Some(way) => Ok(way),
+        None => Err(no_field(&target.program.ty(ty)?, name)),
+    }
+}
+
 fn follow_pointers(target: &Target<'_>, mut place: InMemory) -> Result<InMemory, Error> {
     // Pointers to pointers are rare; a type that points to itself would never end.
     for _ in 0..DEEPEST_EMBEDDING {
