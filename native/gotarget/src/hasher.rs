@@ -1,11 +1,16 @@
 //! A map's own hash function, computed here: from the process's key material, the map type's descriptor, and the
 //! DWARF's description of its keys.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
-use gomap::{DynamicKey, Hasher, KeyTypes};
+use gomap::{DynamicKey, HashStyle, Hasher, KeyField, KeyMaterial, KeyShape, KeyTypes};
+use goprogram::{Program, TypeKind, TypeRef};
 
+use crate::error::Error;
 use crate::map::Map;
+use crate::memory::{MapSource, RuntimeAddr};
 use crate::target::Target;
 
 /// Why a map's hashes can't be computed.
@@ -16,32 +21,204 @@ pub struct NoHasher {
     pub why: String,
 }
 
-/// A hasher for this map's keys, proven on a few of its entries.
+impl NoHasher {
+    fn new(why: impl Into<String>) -> Self {
+        NoHasher { why: why.into() }
+    }
+}
+
+impl<E: Into<Error>> From<E> for NoHasher {
+    fn from(error: E) -> Self {
+        NoHasher::new(error.into().to_string())
+    }
+}
+
+/// So many of a map's entries prove a hasher.
+const SAMPLES: u64 = 4;
+
+/// A hasher for this map's keys, proven on a few of its entries; an empty map needs no proof.
 ///
 /// # Errors
 /// The process doesn't tell what is needed, the map's hash function is unknown, or its entries don't lie where the
 /// hashes lead.
-pub fn hasher(target: &Target<'_>, map: &Map) -> Result<Hasher, NoHasher> {
-    let _ = (target, map);
-    todo!()
+pub fn hasher(target: &Target<'_>, map: &Map, types: &dyn KeyTypes) -> Result<Hasher, NoHasher> {
+    let style = style(target, map)?;
+    let shape = key_shape(target.program, map.key)?;
+    let hasher = Hasher::new(material(target)?, shape, style)
+        .ok_or_else(|| NoHasher::new("the debug information says that the map's keys can't be compared"))?;
+    if map.value.header.0 == 0 {
+        return Ok(hasher);
+    }
+    let proof = hasher.prove(&map.view(), &MapSource(target.memory), types, SAMPLES)?;
+    if proof.is_empty_map || proof.held > proof.failed {
+        Ok(hasher)
+    } else if proof.failed == 0 {
+        Err(NoHasher::new("no key of the map was found on which the computed hash could be tried"))
+    } else {
+        Err(NoHasher::new("the map's own keys don't lie where their computed hash leads"))
+    }
+}
+
+/// What the runtime keeps for the process's hashes.
+fn material(target: &Target<'_>) -> Result<KeyMaterial, NoHasher> {
+    // They moved to internal/runtime/maps in Go 1.27 (src/internal/runtime/maps/runtime_alg.go).
+    let version = target.program.version();
+    let (package, use_aes) = match version.at_least(1, 27) {
+        true => ("internal/runtime/maps", "UseAeshash"),
+        false => ("runtime", "useAeshash"),
+    };
+    let addr = |name: &str| {
+        let variable = target.program.variable(&format!("{package}.{name}"))?;
+        Ok::<_, Error>(target.bias.to_runtime(variable.addr))
+    };
+    if target.uint(addr(use_aes)?, 1)? != 0 {
+        let mut schedule = [0; 128];
+        target.memory.read(addr("aeskeysched")?, &mut schedule)?;
+        return Ok(KeyMaterial::aes(&schedule));
+    }
+    let mut bytes = [0; 32];
+    target.memory.read(addr("hashkey")?, &mut bytes)?;
+    let (words, _) = bytes.as_chunks();
+    let mut words = words.iter().copied().map(u64::from_le_bytes);
+    let hashkey = std::array::from_fn(|_| words.next().unwrap_or_default());
+    Ok(KeyMaterial::wyhash(hashkey, !version.at_least(1, 23)))
+}
+
+/// Who wrote the hash function that the map type's descriptor names.
+fn style(target: &Target<'_>, map: &Map) -> Result<HashStyle, NoHasher> {
+    let compiled = match target.program.version().at_least(1, 27) {
+        true => HashStyle::Signature,
+        false => HashStyle::Runs,
+    };
+    // Without a descriptor or names of functions there is still the proof.
+    let Some(descriptor) = target.program.ty(map.value.ty)?.descriptor else { return Ok(compiled) };
+    let layout = target.program.abi_layout()?;
+    let closure = target.pointer(target.bias.to_runtime(descriptor).plus(layout.map.hasher))?;
+    let code = target.bias.to_link(target.pointer(closure)?);
+    let Some(function) = target.program.function_at(code) else { return Ok(compiled) };
+    style_of(&function.name, compiled)
+        .ok_or_else(|| NoHasher::new(format!("the map's hash function is {}, which is unknown here", function.name)))
+}
+
+/// The style of the hash function of this name.
+fn style_of(name: &str, compiled: HashStyle) -> Option<HashStyle> {
+    let simple = ["memhash", "strhash", "f32hash", "f64hash", "c64hash", "c128hash", "interhash", "nilinterhash"];
+    if let Some(name) = name.strip_prefix("runtime.") {
+        return simple.iter().any(|simple| name.starts_with(simple)).then_some(compiled);
+    }
+    // `type..hash.` up to Go 1.19.
+    if name.starts_with("type:.hash.") || name.starts_with("type..hash.") {
+        return Some(compiled);
+    }
+    // A map type that reflect has made (reflect.MapOf) calls typehash.
+    name.starts_with("reflect.").then_some(HashStyle::Runtime)
+}
+
+/// So deep are arrays and structures in each other at most.
+const DEEPEST: u32 = 64;
+
+/// So many parts has a key's type at most: Go's own have a few dozen.
+const MOST_PARTS: u32 = 1 << 16;
+
+/// What a key of this type is made of.
+pub(crate) fn key_shape(program: &Program, ty: TypeRef) -> Result<KeyShape, Error> {
+    let mut parts = MOST_PARTS;
+    shape(program, ty, DEEPEST, &mut parts)
+}
+
+fn shape(program: &Program, ty: TypeRef, depth: u32, parts: &mut u32) -> Result<KeyShape, Error> {
+    let ty = program.ty(ty)?;
+    let size = ty.size;
+    let left = parts.checked_sub(1).zip(depth.checked_sub(1));
+    let Some((left, depth)) = left else {
+        return Err(goprogram::Error::Damaged { what: format!("type {} has no end", ty.name) }.into());
+    };
+    *parts = left;
+    Ok(match ty.kind {
+        TypeKind::Bool
+        | TypeKind::Int
+        | TypeKind::Uint
+        | TypeKind::Pointer { .. }
+        | TypeKind::Chan { .. }
+        | TypeKind::UnsafePointer => KeyShape::Memory { size },
+        TypeKind::Float => KeyShape::Float { size },
+        TypeKind::Complex => KeyShape::Complex { size },
+        TypeKind::String => KeyShape::String,
+        TypeKind::Interface { empty } => KeyShape::Interface { empty },
+        TypeKind::Array { elem, len } => KeyShape::Array { elem: Box::new(shape(program, elem, depth, parts)?), len },
+        TypeKind::Struct { fields } => {
+            let field = |field: goprogram::Field| {
+                let blank = field.name == "_";
+                Ok(KeyField { offset: field.offset, blank, shape: shape(program, field.ty, depth, parts)? })
+            };
+            let fields: Result<Vec<KeyField>, Error> = fields.into_iter().map(field).collect();
+            KeyShape::Struct { fields: fields?, size }
+        }
+        TypeKind::Slice { .. } | TypeKind::Map { .. } | TypeKind::Func | TypeKind::Other => {
+            KeyShape::Unhashable { size }
+        }
+    })
 }
 
 /// The types that the process's interface keys hold.
 pub struct Types<'a> {
     target: Target<'a>,
+    known: RefCell<HashMap<u64, Option<Rc<DynamicKey>>>>,
+}
+
+impl std::fmt::Debug for Types<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Types").field("known", &self.known.borrow().len()).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Types<'a> {
     /// The types of this process.
     #[must_use]
     pub fn new(target: &Target<'a>) -> Self {
-        Types { target: *target }
+        Types { target: *target, known: RefCell::default() }
+    }
+
+    fn read(&self, descriptor: RuntimeAddr) -> Result<Option<DynamicKey>, Error> {
+        let Target { program, bias, .. } = self.target;
+        let Some(ty) = program.type_of_descriptor(bias.to_link(descriptor))? else { return Ok(None) };
+        let shape = key_shape(program, ty)?;
+        Ok(Some(DynamicKey::new(shape, is_direct(&self.target, descriptor)?)))
     }
 }
 
 impl KeyTypes for Types<'_> {
     fn dynamic(&self, descriptor: u64) -> Option<Rc<DynamicKey>> {
-        let _ = (descriptor, self.target);
-        todo!()
+        if let Some(known) = self.known.borrow().get(&descriptor) {
+            return known.clone();
+        }
+        let read = self.read(RuntimeAddr(descriptor)).ok().flatten().map(Rc::new);
+        self.known.borrow_mut().insert(descriptor, read.clone());
+        read
+    }
+}
+
+/// Whether an interface holds values of a type themselves, not their address.
+pub(crate) fn is_direct(target: &Target<'_>, descriptor: RuntimeAddr) -> Result<bool, Error> {
+    /// Both TFlagDirectIface, since Go 1.26, and KindDirectIface before (Go's src/internal/abi/type.go; up to 1.21
+    /// kindDirectIface in src/runtime/typekind.go).
+    const DIRECT: u64 = 1 << 5;
+    let layout = target.program.abi_layout()?;
+    let field = if target.program.version().at_least(1, 26) { layout.tflag } else { layout.kind };
+    Ok(target.uint(descriptor.plus(field), 1)? & DIRECT != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hash_functions_are_known_by_name() {
+        let style = |name| style_of(name, HashStyle::Signature);
+        assert_eq!(style("runtime.memhash64"), Some(HashStyle::Signature));
+        assert_eq!(style("type:.hash.main.Point"), Some(HashStyle::Signature));
+        assert_eq!(style("reflect.MapOf.func1"), Some(HashStyle::Runtime));
+        assert_eq!(style("main.hash"), None);
+        assert_eq!(style("runtime.mapassign"), None);
     }
 }

@@ -14,13 +14,15 @@ pub struct Proof {
     pub held: u64,
     /// How many don't.
     pub failed: u64,
+    /// Whether the map has no entries that could tell.
+    pub is_empty_map: bool,
     /// Bytes of the map's memory that were read.
     pub bytes_read: u64,
 }
 
 impl Hasher {
     /// Looks up a few of the map's own keys, `samples` at most, and sees whether their hashes lead to where they lie.
-    /// The hasher is right if some held; one that fails may be damage of the map, or a write under way. Keys without
+    /// The hasher is right if more held than failed; one that fails may be damage of the map, or a write under way. Keys without
     /// a fixed hash (NaN) tell nothing, nor does a map without entries, or one so sparse that no entry is found with
     /// a few reads.
     ///
@@ -33,9 +35,8 @@ impl Hasher {
         types: &dyn KeyTypes,
         samples: u64,
     ) -> Result<Proof, Error> {
-        let mut proof = Proof::default();
-        let (keys, bytes_read) = sample(map, source, samples)?;
-        proof.bytes_read = bytes_read;
+        let (is_empty_map, keys, bytes_read) = sample(map, source, samples)?;
+        let mut proof = Proof { is_empty_map, bytes_read, ..Proof::default() };
         for (addr, key) in keys {
             let found = find(map, source, &mut |seed| self.hash(&key, seed, source, types), &mut |other| {
                 self.equal(&key, other, source, types)
