@@ -45,6 +45,30 @@ impl Program {
     /// # Errors
     /// [`Error::NoDwarf`].
     pub fn map_variables(&self, prefix: &str) -> Result<Vec<Variable>, Error> {
+        self.variables_that(prefix, is_map)
+    }
+
+    /// The package variables whose name starts with `prefix`, in the order of [`Program::map_variables`].
+    ///
+    /// # Errors
+    /// [`Error::NoDwarf`].
+    pub fn variables(&self, prefix: &str) -> Result<Vec<Variable>, Error> {
+        self.variables_that(prefix, |_, _| Ok(true))
+    }
+
+    /// The paths of the packages that the program is made of.
+    ///
+    /// # Errors
+    /// [`Error::NoDwarf`].
+    pub fn packages(&self) -> Result<Vec<String>, Error> {
+        Ok(self.dwarf()?.units().iter().map(|unit| unit.package.clone()).collect())
+    }
+
+    fn variables_that(
+        &self,
+        prefix: &str,
+        is_wanted: impl Fn(&Reader<'_>, TypeRef) -> Result<bool, Error>,
+    ) -> Result<Vec<Variable>, Error> {
         let reader = self.dwarf()?;
         let module = self.build_info().module.as_str();
         let mut found = Vec::new();
@@ -61,7 +85,7 @@ impl Program {
             })?;
             for offset in offsets {
                 if let Some(variable) = variable_at(&reader, offset)?
-                    && is_map(&reader, variable.ty)?
+                    && is_wanted(&reader, variable.ty)?
                 {
                     found.push((closeness(&unit.package, module), variable));
                 }
