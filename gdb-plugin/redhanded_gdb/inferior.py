@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,14 @@ import gdb
 from redhanded_common.failure import Failure
 from redhanded_common.library import core
 
+from . import gotypes
+
 Registers = Callable[[str], int]
 
 _programs: dict[tuple[str, int], Any] = {}
+
+#: The session that printers share, and what it was made for.
+_session: tuple[Any, Any] | None = None
 
 
 def program() -> Any:
@@ -31,9 +37,12 @@ def program() -> Any:
     return _programs[key]
 
 
-def map_variables(prefix: str) -> list[str]:
-    """The map variables whose names begin so."""
-    return program().map_variables(prefix)
+def completions(typed: str, maps_only: bool) -> list[str]:
+    """What an expression may go on to be; with `maps_only`, maps and what leads to them."""
+    found = program().complete(typed, maps_only)
+    with suppress(RuntimeError, gdb.error):  # no frame, or one without symbols
+        found += [name for name in locals_of_frame() if name.startswith(typed)]
+    return sorted(set(found))
 
 
 def connection() -> str:
@@ -45,15 +54,25 @@ def connection() -> str:
 
 
 def session() -> Any:
-    """The process or core that gdb looks at."""
-    opened = program()
-    if not connection():
+    """The process or core that gdb looks at; the same one as long as gdb does."""
+    global _session
+    opened, kind = program(), connection()
+    if not kind:
         raise Failure(
             "no process: start one with `run`, attach with `attach PID`, or load a core with `core FILE`"
         )
-    made = core().Session(opened, _load_bias(opened), read_memory)
-    made.verify()
-    return made
+    inferior = gdb.selected_inferior()
+    pid = inferior.pid if kind == "native" else None
+    made_for = (opened, kind, inferior.connection.num, inferior.num, inferior.pid)
+    if _session is None or _session[0] != made_for:
+        _session = (made_for, core().Session(opened, _load_bias(opened), read_memory, pid))
+    return _session[1]
+
+
+def forget(*_: Any) -> None:
+    """Another program, or the same one moved elsewhere, may have the number of the one that was."""
+    global _session
+    _session = None
 
 
 def require_live(command: str) -> None:
@@ -74,6 +93,58 @@ def read_memory(address: int, length: int) -> bytes | None:
         return bytes(gdb.selected_inferior().read_memory(address, length))
     except (gdb.MemoryError, OverflowError):
         return None
+
+
+def bytes_of(value: gdb.Value) -> bytes:
+    """The bytes of a value, wherever it is: in memory, in registers, or in gdb's history."""
+    if hasattr(value, "bytes"):  # since gdb 15
+        return value.bytes
+    if value.address is not None and (read := read_memory(int(value.address), value.type.sizeof)) is not None:
+        return read
+    made = bytearray(value.type.sizeof)
+    _fill(made, 0, value)
+    return bytes(made)
+
+
+def _fill(made: bytearray, at: int, value: gdb.Value) -> None:
+    kind = value.type.strip_typedefs()
+    if kind.code == gdb.TYPE_CODE_STRUCT:
+        for field in kind.fields():
+            _fill(made, at + field.bitpos // 8, value[field])
+    elif kind.code == gdb.TYPE_CODE_ARRAY:
+        first, last = kind.range()
+        for index in range(first, last + 1):
+            _fill(made, at + (index - first) * kind.target().sizeof, value[index])
+    elif kind.code == gdb.TYPE_CODE_FLT:
+        made[at : at + kind.sizeof] = struct.pack("=d" if kind.sizeof == 8 else "=f", float(value))
+    else:
+        number = int(value) & ((1 << 8 * kind.sizeof) - 1)
+        made[at : at + kind.sizeof] = number.to_bytes(kind.sizeof, "little")
+
+
+def text_of(name: str, value: gdb.Value) -> str:
+    """A value as Go programmers write it, in one line."""
+    return session().text(name, bytes_of(value))
+
+
+def held_in(value: gdb.Value) -> tuple[str, gdb.Value] | None:
+    """What is in an interface, and the name of its type; None where it is nil, or gdb lacks the type."""
+    empty = value.type.strip_typedefs().name.endswith("eface")
+    held = session().held(bytes_of(value), empty)
+    if held is None:
+        return None
+    name, size, address, word = held
+    kind = gotypes.named(name, size)
+    if kind is None:
+        return None
+    if address is not None:
+        return name, gdb.Value(address).cast(kind.pointer()).dereference()
+    if kind.strip_typedefs().code == gdb.TYPE_CODE_PTR:
+        return name, gdb.Value(word).cast(kind)
+    if value.address is None:
+        return None
+    # A struct of nothing but a pointer: the interface's second word is the struct.
+    return name, gdb.Value(int(value.address) + 8).cast(kind.pointer()).dereference()
 
 
 def write_byte(address: int, byte: int) -> None:
@@ -105,6 +176,40 @@ def registers(thread: gdb.InferiorThread | None = None) -> Registers:
         return int(where.read_register(name)) & 0xFFFF_FFFF_FFFF_FFFF
 
     return read
+
+
+def frame() -> tuple[int, bool, Registers] | None:
+    """The selected frame: its program counter, whether that is a return address, and its registers."""
+    if is_running() or gdb.selected_thread() is None:
+        return None
+    selected = gdb.selected_frame()
+    callee = selected.newer()
+    # An inlined call has no frame of its own on the stack; a signal may come at any instruction.
+    while callee is not None and callee.type() == gdb.INLINE_FRAME:
+        callee = callee.newer()
+    is_return = callee is not None and callee.type() != gdb.SIGTRAMP_FRAME
+
+    def read(name: str) -> int:
+        return int(selected.read_register(name)) & 0xFFFF_FFFF_FFFF_FFFF
+
+    return selected.pc(), is_return, read
+
+
+def is_running() -> bool:
+    """Whether the process runs while we look at it."""
+    return any(thread.is_running() for thread in gdb.selected_inferior().threads())
+
+
+def locals_of_frame() -> Iterator[str]:
+    """The names of the selected frame's arguments and locals."""
+    if is_running() or gdb.selected_thread() is None:
+        return
+    block: gdb.Block | None = gdb.selected_frame().block()
+    while block is not None and not (block.is_global or block.is_static):
+        for symbol in block:
+            if symbol.is_variable or symbol.is_argument:
+                yield symbol.name
+        block = None if block.function else block.superblock
 
 
 def tid(thread: gdb.InferiorThread) -> int:

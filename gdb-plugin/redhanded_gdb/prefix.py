@@ -18,7 +18,12 @@ from . import inferior
 class GoMap(gdb.Command):
     """Look at Go maps, and catch those who race on them.
 
+    gomap maps                            all map variables
+    gomap print main.shared               a map, or any other value
+    gomap get main.users "alice"          one entry of it
     gomap header main.shared              the map's header, decoded
+    gomap check main.shared               whether it is damaged
+    gomap locals                          the selected frame's locals, as Go writes them
     gomap watch main.shared --hold 5      both culprits of a race, caught
     gomap goroutines                      all goroutines
     gomap threads                         who is inside which map right now
@@ -70,13 +75,13 @@ def colour() -> bool:
     )
 
 
-def complete_maps(text: str, word: str | None, options: tuple[str, ...] = ()) -> list[str]:
-    """Completes map variables, and options once a dash is typed."""
+def complete(text: str, word: str | None, options: tuple[str, ...] = (), maps_only: bool = True) -> list[str]:
+    """Completes expressions, and options once a dash is typed."""
     if word is None:  # gdb only asks where words end
         return []
     typed = text[text.rfind(" ") + 1 :]
     try:
-        candidates = options if typed.startswith("-") else inferior.map_variables(typed)
+        candidates = options if typed.startswith("-") else inferior.completions(typed, maps_only)
     except Exception:  # a completer must not fail: there is just nothing to offer
         return []
     # gdb replaces only the last word by its own rules; what stands before it must not come again.

@@ -46,4 +46,4 @@ class Watch(gdb.Command):
 
     def complete(self, text: str, word: str | None) -> list[str]:
         """Completes map variables and options."""
-        return prefix.complete_maps(text, word, OPTIONS)
+        return prefix.complete(text, word, OPTIONS)

@@ -37,9 +37,7 @@ def session(context: lldb.SBExecutionContext) -> Any:
             "no stopped process: start one with `run`, attach with `process attach --pid PID`, "
             "or load a core with `target create --core FILE`"
         )
-    made = core().Session(opened, _load_bias(context.GetTarget()), _reader(process))
-    made.verify()
-    return made
+    return core().Session(opened, _load_bias(context.GetTarget()), _reader(process), None)
 
 
 def threads(context: lldb.SBExecutionContext) -> tuple[list[tuple[int, Registers]], int]:

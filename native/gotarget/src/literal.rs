@@ -15,6 +15,12 @@ pub struct Key {
 }
 
 impl Key {
+    /// A key whose bytes were taken from the process: what they refer to is there.
+    #[must_use]
+    pub fn of_process(bytes: Vec<u8>) -> Key {
+        Key { bytes, arena: Vec::new() }
+    }
+
     /// Reads a key of this type: `42`, `0x2a`, `'x'`, `1.5`, `true`, `"alice"` or just `alice`, `{1, 2}`,
     /// `Point{X: 1, Y: 2}`, `[1, 2]`, and for an interface `int(3)`, `"x"`, `main.T{1}`, `nil`.
     ///

@@ -7,11 +7,15 @@
 #![allow(unsafe_code)]
 
 mod guard;
+mod map;
 mod memory;
+mod output;
 mod program;
+mod run;
 mod session;
 mod setup;
 mod shown;
+mod value;
 mod watch;
 
 use pyo3::prelude::*;
@@ -24,6 +28,7 @@ fn redhanded_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("Error", module.py().get_type::<guard::Error>())?;
     module.add_class::<program::Program>()?;
     module.add_class::<session::Session>()?;
+    module.add_class::<map::Map>()?;
     module.add_class::<shown::Shown>()?;
     module.add_class::<watch::Watch>()?;
     module.add_class::<watch::Stop>()?;

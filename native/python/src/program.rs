@@ -33,8 +33,8 @@ impl Program {
         self.program.entry().0
     }
 
-    /// The names of its map variables that begin with `prefix`.
-    fn map_variables(&self, prefix: &str) -> PyResult<Vec<String>> {
-        guard(|| Ok(self.program.map_variables(prefix)?.into_iter().map(|variable| variable.name).collect()))
+    /// What an unfinished expression may go on to be; with `maps_only`, maps and what leads to them.
+    fn complete(&self, text: &str, maps_only: bool) -> PyResult<Vec<String>> {
+        guard(|| Ok(gotarget::expression::complete(&self.program, text, maps_only)))
     }
 }

@@ -5,14 +5,18 @@ use std::rc::Rc;
 use gotarget::catch::{FlagTrap, Registers};
 use gotarget::stack::Names;
 use gotarget::threads::Thread;
-use gotarget::{LoadBias, RuntimeAddr, Target, expression, goroutine, map, threads};
+use gotarget::{LiveMemory, LoadBias, RuntimeAddr, Target, expression, goroutine, map, threads};
 use pyo3::prelude::*;
 use report::facts;
 
 use crate::guard::{Failure, guard};
+use crate::map::Map;
 use crate::memory::{DebuggerMemory, registers};
+use crate::output::{Output, Pulse};
 use crate::program::Program;
+use crate::run::{self, Scene};
 use crate::shown::Shown;
+use crate::value;
 use crate::watch::Watch;
 
 /// A thread for the core: its number, and a callable that gives its registers.
@@ -26,15 +30,18 @@ pub(crate) struct Session(Rc<Process>);
 pub(crate) struct Process {
     program: Rc<goprogram::Program>,
     bias: LoadBias,
+    /// Past the debugger, which takes several times as long and joins nothing.
+    live: Option<LiveMemory>,
     read: Py<PyAny>,
     names: Names,
+    types: value::Types,
 }
 
 impl Process {
     /// Lets `run` look at the process. What the debugger's own callables raise goes through.
     pub(crate) fn look<T>(&self, py: Python<'_>, run: impl FnOnce(&Target<'_>) -> Result<T, Failure>) -> PyResult<T> {
         guard(|| {
-            let memory = DebuggerMemory::new(self.read.bind(py).clone());
+            let memory = DebuggerMemory::new(self.live.as_ref(), self.read.bind(py).clone());
             let target = Target { program: &self.program, bias: self.bias, memory: &memory, names: &self.names };
             let result = run(&target);
             match memory.raised() {
@@ -46,6 +53,10 @@ impl Process {
 
     pub(crate) fn program(&self) -> &goprogram::Program {
         &self.program
+    }
+
+    pub(crate) fn types(&self) -> &value::Types {
+        &self.types
     }
 
     pub(crate) fn bias(&self) -> LoadBias {
@@ -66,24 +77,65 @@ pub(crate) fn describe(target: &Target<'_>, given: &[GivenThread<'_>]) -> Result
 #[pymethods]
 impl Session {
     /// Looks at a process that runs `program`, moved by `bias` when it was loaded. `read(address, length)`
-    /// gives its memory as bytes, or None where it isn't mapped.
-    #[new]
-    fn new(program: &Program, bias: u64, read: Py<PyAny>) -> Self {
-        let program = program.program.clone();
-        Session(Rc::new(Process { program, bias: LoadBias(bias), read, names: Names::default() }))
-    }
-
+    /// gives its memory as bytes, or None where it isn't mapped. `pid` is that of a process on this machine.
     /// Raises unless the process runs this very program.
-    fn verify(&self, py: Python<'_>) -> PyResult<()> {
-        self.0.look(py, |target| Ok(target.verify()?))
+    #[new]
+    fn new(py: Python<'_>, program: &Program, bias: u64, read: Py<PyAny>, pid: Option<i32>) -> PyResult<Self> {
+        let program = program.program.clone();
+        let mut process = Process {
+            program,
+            bias: LoadBias(bias),
+            live: pid.and_then(|pid| LiveMemory::of(pid).ok()),
+            read,
+            names: Names::default(),
+            types: value::Types::default(),
+        };
+        let verify = |process: &Process| process.look(py, |target| Ok(target.verify()?));
+        if process.live.is_none() || verify(&process).is_err() {
+            // What the kernel shows is not what the debugger knows: a breakpoint of its own, at the least.
+            process.live = None;
+            verify(&process)?;
+        }
+        Ok(Session(Rc::new(process)))
     }
 
-    /// The header of the map that an expression names.
-    fn header(&self, py: Python<'_>, expression: &str) -> PyResult<Shown> {
-        self.0.look(py, |target| {
-            let facts = map::facts(target, expression::map(target, None, expression)?)?;
-            Ok(Shown::new(facts::header(target.program, &facts)))
-        })
+    /// Runs a command, `["print", "main.shared", "--limit", "10"]`. `write` takes the answer bit by bit;
+    /// `breathe` is called now and then in long work, and may raise to end it.
+    fn run(
+        &self,
+        py: Python<'_>,
+        words: Vec<String>,
+        scene: Scene<'_>,
+        write: Bound<'_, PyAny>,
+        breathe: Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let (mut output, pulse) = (Output::new(write), Pulse::new(breathe));
+        let result = self.0.look(py, |target| run::run(target, &words, &scene, &mut output, &pulse));
+        // Whatever the command made of it: what Python has raised is what ended it.
+        output.raised()?;
+        pulse.raised()?;
+        result
+    }
+
+    /// A map of this type, whose header is at an address.
+    fn map(&self, py: Python<'_>, type_name: &str, header: u64) -> PyResult<Map> {
+        self.0.look(py, |target| Map::open(self.0.clone(), target, type_name, header))
+    }
+
+    /// How many entries the map with this header says to have.
+    fn len(&self, py: Python<'_>, header: u64) -> PyResult<u64> {
+        self.0.look(py, |target| Ok(map::header_at(target, RuntimeAddr(header))?.header.len()))
+    }
+
+    /// A value of this type in one line, from its bytes.
+    fn text(&self, py: Python<'_>, type_name: &str, bytes: &[u8]) -> PyResult<String> {
+        self.0.look(py, |target| value::text(target, self.0.types().of(target, type_name)?, bytes))
+    }
+
+    /// What is in an interface, from its bytes: name and size of the type, and its address or else the word
+    /// that it is. None where it is nil, or of an unknown type.
+    fn held(&self, py: Python<'_>, bytes: &[u8], empty: bool) -> PyResult<Option<value::Held>> {
+        self.0.look(py, |target| value::held(target, bytes, empty))
     }
 
     /// The header at an address, in one line: for a debugger's printer.

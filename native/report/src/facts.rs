@@ -1,6 +1,6 @@
 //! Facts of a process and the judge's overlaps, as the plain data of reports.
 
-use gomap::{Growth, Verdict};
+use gomap::{Finding, Growth, Header, Verdict};
 use goprogram::Program;
 use gotarget::catch::{Caught, Dying, FlagTrap, Scene};
 use gotarget::expression::MapValue;
@@ -96,12 +96,31 @@ pub fn summary(facts: &HeaderFacts) -> String {
     if header.growth() != Growth::NotGrowing {
         words.push(header.growth().to_string());
     }
-    words.extend(findings.iter().map(|finding| match finding.verdict {
+    words.extend(findings.iter().map(verdict));
+    words.join(", ")
+}
+
+/// A finding, and how it is to be taken.
+fn verdict(finding: &Finding) -> String {
+    match finding.verdict {
         Verdict::Damaged => format!("DAMAGED: {finding}"),
         Verdict::BeingWritten => format!("being written: {finding}"),
         Verdict::Unmarked => format!("damaged, or written unmarked: {finding}"),
-    }));
-    words.join(", ")
+    }
+}
+
+/// A map with its entries below it, in one line, for a debugger's printer: `map[int]string (len 3, growing …)`.
+/// `findings` are those of its entries, so far as they were read.
+pub fn heading(type_name: &str, header: &Header, findings: &[Finding]) -> String {
+    let mut words = vec![format!("len {}", header.len())];
+    if header.growth() != Growth::NotGrowing {
+        words.push(header.growth().to_string());
+    }
+    if header.is_writing() {
+        words.push("being written".to_owned());
+    }
+    words.extend(findings.iter().map(verdict));
+    format!("{type_name} ({})", words.join(", "))
 }
 
 /// One access, as it comes.

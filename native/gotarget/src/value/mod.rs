@@ -110,8 +110,9 @@ impl<'a> Values<'a> {
         })
     }
 
-    /// What an interface holds; `None` where it is nil, or its type is not in the debug information.
-    pub(crate) fn held(&self, bytes: &[u8], empty: bool) -> Option<(TypeRef, At)> {
+    /// What the interface with these bytes holds, and of which type; `None` where it is nil, or its type is not in
+    /// the debug information. `empty` says whether it is one without methods.
+    pub fn held(&self, bytes: &[u8], empty: bool) -> Option<(TypeRef, At)> {
         let held = self.dynamic(bytes, empty).ok()??;
         let ty = self.types.of(held.ty()?)?;
         Some((

@@ -1,0 +1,205 @@
+"""Pretty-printers of Go values that are no maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gdb
+
+from . import gotypes, inferior
+from .shown import MOST_BYTES, Printer, bounded, ends_early, failures, in_ide, is_readable, says_why
+
+Child = tuple[str, Any]
+
+#: Types that the core decodes as a whole: their fields say nothing to a person.
+DECODED = (
+    "sync.Mutex",
+    "sync.RWMutex",
+    "sync.WaitGroup",
+    "sync.Once",
+    "sync.Map",
+    "internal/sync.Mutex",
+    "time.Time",
+)
+
+#: The same of a whole package: atomic.Int64, atomic.Pointer[T], atomic.Value …
+ATOMIC = "sync/atomic."
+
+
+def printer(value: gdb.Value, kind: gdb.Type) -> Any:
+    """The printer of a value of a type without its typedefs, if we have one."""
+    name = gotypes.plain_name(kind)
+    if kind.code == gdb.TYPE_CODE_PTR:
+        is_channel = value.type.code == gdb.TYPE_CODE_TYPEDEF and gotypes.points_to_channel(kind)
+        return Channel(value) if is_channel else None
+    if name == "time.Duration":
+        return Decoded(value, name)
+    if kind.code != gdb.TYPE_CODE_STRUCT:
+        return None
+    if name in ("runtime.eface", "runtime.iface"):
+        return interface(value)
+    if name in DECODED or (name.startswith(ATOMIC) and name[len(ATOMIC)].isupper()):
+        return Decoded(value, name)
+    if gotypes.is_string(kind):
+        return String(value)
+    if gotypes.is_slice(kind):
+        return Slice(value, name)
+    return None
+
+
+class String(Printer):
+    """A string, as far as `print elements` allows."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self._value = value
+        self._fault = self._find_fault()
+
+    @says_why
+    def _find_fault(self) -> str:
+        """What is wrong with it; empty if nothing is."""
+        data, length = int(self._value["str"]), int(self._value["len"])
+        if length < 0 or length >= MOST_BYTES or (length and not is_readable(data, length)):
+            return f"<no valid string: len {length} at {data:#x}>"
+        return ""
+
+    def to_string(self) -> Any:
+        """Its bytes; gdb quotes and cuts them."""
+        if self._fault:
+            return self._fault
+        length = int(self._value["len"])
+        return self._value["str"].lazy_string("utf-8", length) if length else ""
+
+    def display_hint(self) -> str | None:
+        """A string, unless there is none."""
+        return None if self._fault else "string"
+
+
+class Slice(Printer):
+    """A slice: its length and capacity, then its elements."""
+
+    def __init__(self, value: gdb.Value, name: str) -> None:
+        self._value, self._name = value, name
+
+    @says_why
+    def to_string(self) -> str:
+        """Its type and length, or nil."""
+        data, length, capacity = self._numbers()
+        if data == 0 and length == 0 and capacity == 0:
+            return "nil"
+        shown = f"{self._name} (len {length}, cap {capacity})"
+        return shown if self._is_sound() else f"<no valid slice: {shown} at {data:#x}>"
+
+    def display_hint(self) -> str:
+        """gdb then leaves out the indices, unless told to `set print array-indexes`."""
+        return "array"
+
+    @ends_early
+    def children(self) -> Iterator[Child]:
+        """Its elements, each read when it is pulled."""
+        for index in range(self._len()):
+            yield self.child(index)
+
+    def num_children(self) -> int:
+        """How many an IDE may ask for."""
+        return bounded(self._len())
+
+    def child(self, index: int) -> Child:
+        """One element."""
+        return f"[{index}]", (self._value["array"] + index).dereference()
+
+    def _len(self) -> int:
+        return self._numbers()[1] if self._is_sound() else 0
+
+    def _numbers(self) -> tuple[int, int, int]:
+        return int(self._value["array"]), int(self._value["len"]), int(self._value["cap"])
+
+    def _is_sound(self) -> bool:
+        try:
+            data, length, capacity = self._numbers()
+        except gdb.error:
+            return False
+        size = capacity * self._value["array"].type.target().sizeof
+        used = length * self._value["array"].type.target().sizeof
+        return 0 <= length <= capacity and size < MOST_BYTES and (used == 0 or is_readable(data, used))
+
+
+class Decoded(Printer):
+    """A value that the core decodes, in one line."""
+
+    def __init__(self, value: gdb.Value, name: str) -> None:
+        self._value, self._name = value, name
+
+    @says_why
+    def to_string(self) -> str:
+        """What the core says."""
+        return inferior.text_of(self._name, self._value)
+
+
+class Channel(Printer):
+    """A channel: how full it is, who waits, and what it holds."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self._value = value
+
+    @says_why
+    def to_string(self) -> str:
+        """What the core says."""
+        return inferior.text_of(self._value.type.name, self._value)
+
+
+def interface(value: gdb.Value) -> Any:
+    """The printer of an interface: one that can be opened, where what is in it has parts."""
+    try:
+        held = inferior.held_in(value)
+    except failures():  # the printer says why
+        held = None
+    if held is not None:
+        name, inside = held
+        kind = inside.type.strip_typedefs()
+        has_parts = kind.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_ARRAY) or gotypes.points_to_header(kind)
+        is_line = name in DECODED or gotypes.is_string(kind)
+        # A pointer is followed one level in the line; an IDE can go on from there.
+        is_open = in_ide() and kind.code == gdb.TYPE_CODE_PTR
+        if not in_ide() and (gotypes.points_to_header(kind) or gotypes.is_slice(kind)):
+            return Replaced(inside)
+        if is_open or (has_parts and not is_line):
+            return Interface(name, inside, value)
+    return Decoded(value, value.type.name or gotypes.plain_name(value.type))
+
+
+class Replaced(Printer):
+    """An interface that holds what shows its type itself: a map, a slice."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self._value = value
+
+    def to_string(self) -> gdb.Value:
+        """gdb prints it as it prints any other."""
+        return self._value
+
+
+class Interface(Printer):
+    """An interface that holds something with parts: its dynamic type, then the value."""
+
+    def __init__(self, name: str, value: gdb.Value, whole: gdb.Value) -> None:
+        self._name, self._value, self._whole = name, value, whole
+
+    @says_why
+    def to_string(self) -> str:
+        """The dynamic type's name."""
+        if self._value.type.strip_typedefs().code == gdb.TYPE_CODE_PTR:
+            return inferior.text_of(self._whole.type.name, self._whole)
+        return self._name
+
+    def children(self) -> Iterator[Child]:
+        """The value alone."""
+        yield self.child(0)
+
+    def num_children(self) -> int:
+        """There is one."""
+        return 1
+
+    def child(self, index: int) -> Child:
+        """The value."""
+        return "value", self._value
