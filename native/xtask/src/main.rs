@@ -10,6 +10,7 @@ mod ground;
 mod guard;
 mod matrix;
 mod progress;
+mod proof;
 mod python;
 mod run;
 mod samples;
@@ -42,7 +43,7 @@ enum Chore {
     },
     /// Check and test everything
     Test,
-    /// Count how often a race is caught, per Go version, and print the table
+    /// Hold all that is read against what programs say, and count how often a race is caught, per Go version
     Matrix(matrix::Arguments),
     /// Build what gdb and lldb load, and the samples
     Build {

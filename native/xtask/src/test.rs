@@ -8,7 +8,7 @@ use crate::cdylib::{self, cargo};
 use crate::python::{self, Venv};
 use crate::run::{Line, Tended, visibly};
 use crate::tally::Tally;
-use crate::{go, ground, system};
+use crate::{go, ground, proof, system};
 
 /// Something that must pass.
 struct Step {
@@ -125,15 +125,23 @@ fn ruff(arguments: &[&str]) -> Result<Tally> {
 fn cargo_test(extent: Extent) -> Result<Tally> {
     let (name, value) = extent.env();
     go::toolchains(&go::VERSIONS)?;
+    let native = cdylib::build()?;
+    let venv = Venv::open()?;
+    venv.install(&[python::GDB])?;
+    let mut command = cargo();
+    command
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .env(name, value)
+        .env("REDHANDED_TOOLCHAINS", go::record_path()?)
+        .env("REDHANDED_NATIVE", native)
+        .env("REDHANDED_GDB13", system::gdb()?)
+        .env("REDHANDED_GDB18", venv.program("gdb"));
+    if extent == Extent::EveryVersion {
+        command.env("REDHANDED_FIGURES", proof::begin()?);
+        command.envs(go::debian().map(|go| ("REDHANDED_GO119", go)));
+    }
     let mut tally = Tally::default();
-    let passed = follow(
-        cargo().env(name, value).env("REDHANDED_TOOLCHAINS", go::record_path()?).args([
-            "test",
-            "--workspace",
-            "--no-fail-fast",
-        ]),
-        |line| tally += Tally::cargo(line),
-    )?;
+    let passed = follow(&mut command, |line| tally += Tally::cargo(line))?;
     Ok(tally.checked(passed))
 }
 
