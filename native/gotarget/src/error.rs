@@ -93,11 +93,13 @@ pub enum Error {
     },
     /// The expression is not one we read.
     #[error(
-        "cannot read `{expression}`: {why}; give a package variable (main.shared), a path (main.srv.cache) or a typed address ((map[int]string)0xc000012180)"
+        "cannot read `{expression}` at column {column}: {why}; give a variable (main.shared), a path (main.srv.users[\"al\"].roles[0]) or a typed address ((map[int]string)0xc000012180)"
     )]
     Syntax {
         /// What was given.
         expression: String,
+        /// Where it goes wrong, in characters from 1.
+        column: usize,
         /// What is wrong with it.
         why: &'static str,
     },
@@ -140,6 +142,108 @@ pub enum Error {
     NilPointer {
         /// The part of the expression that is nil.
         expression: String,
+    },
+    /// A nil interface on the way.
+    #[error("{expression} is a nil interface: it holds nothing; let the program run until it is set")]
+    NilInterface {
+        /// The part of the expression that is nil.
+        expression: String,
+    },
+    /// An interface whose dynamic type the program made while it ran.
+    #[error(
+        "{expression} holds a type that the debug information does not describe (made by package reflect?): print the interface itself"
+    )]
+    UnknownDynamicType {
+        /// The part of the expression that is the interface.
+        expression: String,
+    },
+    /// An interface holds another type than was asked for.
+    #[error("{expression} holds {article} {found}: write .({found}), or name the field directly")]
+    HoldsAnother {
+        /// The part of the expression that is the interface.
+        expression: String,
+        /// `a` or `an`.
+        article: &'static str,
+        /// What it holds.
+        found: String,
+    },
+    /// A type assertion on what is no interface.
+    #[error("{expression} is not an interface: it is {article} {type_name}; leave out the .(type)")]
+    NotAnInterface {
+        /// The part of the expression before the assertion.
+        expression: String,
+        /// `a` or `an`.
+        article: &'static str,
+        /// What it is.
+        type_name: String,
+    },
+    /// A `*` before what is no pointer.
+    #[error("{expression} is not a pointer: it is {article} {type_name}; leave out the *")]
+    NotAPointer {
+        /// The part of the expression after the star.
+        expression: String,
+        /// `a` or `an`.
+        article: &'static str,
+        /// What it is.
+        type_name: String,
+    },
+    /// An index after what has no items.
+    #[error("{expression} has no items: it is {article} {type_name}; an index goes with a slice, array, string or map")]
+    NotIndexable {
+        /// The part of the expression before the index.
+        expression: String,
+        /// `a` or `an`.
+        article: &'static str,
+        /// What it is.
+        type_name: String,
+    },
+    /// An index that is no number.
+    #[error("`{text}` is no number: give the index as 7 or 0x10, or a variable that holds it")]
+    NotANumber {
+        /// What was given.
+        text: String,
+    },
+    /// An index beyond the end.
+    #[error("index {index} is out of range: len({expression}) is {len}")]
+    OutOfRange {
+        /// The slice, array or string.
+        expression: String,
+        /// What was asked for.
+        index: i128,
+        /// How many items there are.
+        len: u64,
+    },
+    /// A map has no such key.
+    #[error("{expression} has no key {key}; print the map to see the keys that it has")]
+    NoKey {
+        /// The map.
+        expression: String,
+        /// What was asked for.
+        key: String,
+    },
+    /// A name that is neither a local of the frame nor a variable of its package.
+    #[error(
+        "{name} is no local or argument of this frame, nor a variable of its package: `locals` shows those in scope, and other packages' variables need the package's name"
+    )]
+    NoSuchName {
+        /// What was asked for.
+        name: String,
+    },
+    /// The end of a package's path is that of several.
+    #[error("{name} may be any of {several}: give more of the package's path")]
+    SeveralPackages {
+        /// What was given.
+        name: String,
+        /// Some of what it may be.
+        several: String,
+    },
+    /// The compiler keeps a local nowhere at this instruction.
+    #[error(
+        "{name} is optimized out here: its value is no longer kept at this instruction; try an outer frame or another line"
+    )]
+    OptimizedOut {
+        /// The local.
+        name: String,
     },
     /// A key that the map's keys can't be.
     #[error("`{text}` is no {ty}: {why}")]

@@ -1,14 +1,22 @@
-//! Expressions over a Go process: a package variable, a path through fields and pointers, or an address
-//! with a type.
+//! Expressions over a Go process: package variables of any package, locals and arguments of a frame, a typed
+//! address, and from there fields through pointers and embedded structs, items, map keys, what pointers point to
+//! and interfaces hold: `main.srv.users["alice"].roles[0]`.
 
-use std::collections::HashSet;
+mod complete;
+mod names;
+mod parse;
+mod steps;
 
-use goprogram::{Field, Program, Type, TypeKind, TypeRef};
+use goprogram::{TypeKind, TypeRef};
 
 use crate::error::Error;
 use crate::frame::FrameContext;
 use crate::memory::RuntimeAddr;
 use crate::target::Target;
+use parse::{Ast, First, Step};
+
+pub use complete::complete;
+pub(crate) use steps::field_path;
 
 /// A map in a process: where its header is, and what it maps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,13 +64,24 @@ pub enum At {
     Bytes(Vec<u8>),
 }
 
+/// Indices that are expressions themselves, in each other.
+const DEEPEST_INDEX: u32 = 4;
+
 /// Finds the value that an expression names: a local of the frame if one is given, else a package variable.
 ///
 /// # Errors
 /// The expression can't be read, or names nothing.
 pub fn place(target: &Target<'_>, frame: Option<&FrameContext<'_>>, text: &str) -> Result<Place, Error> {
-    let _ = (target, frame, text);
-    todo!("place")
+    evaluate(target, frame, &parse::parse(text.trim())?, DEEPEST_INDEX)
+}
+
+/// Finds the map that an expression names; it may be a nil one.
+///
+/// # Errors
+/// The expression can't be read, or doesn't name a map.
+pub fn map(target: &Target<'_>, frame: Option<&FrameContext<'_>>, text: &str) -> Result<MapValue, Error> {
+    let place = steps::follow(target, place(target, frame, text)?)?;
+    map_at(target, &place)
 }
 
 /// The locals and arguments of a frame that are visible at its instruction, innermost scope first.
@@ -70,40 +89,8 @@ pub fn place(target: &Target<'_>, frame: Option<&FrameContext<'_>>, text: &str) 
 /// # Errors
 /// The program has no DWARF.
 pub fn locals(target: &Target<'_>, frame: &FrameContext<'_>) -> Result<Vec<(String, Result<Place, Error>)>, Error> {
-    let _ = (target, frame);
-    todo!("locals")
-}
-
-/// What an unfinished expression may go on to be, for a shell's or debugger's completion: names of package
-/// variables, or fields after a dot. With `maps_only`, only variables that are maps, or on the way to one.
-#[must_use]
-pub fn complete(program: &Program, text: &str, maps_only: bool) -> Vec<String> {
-    let _ = (program, text, maps_only);
-    todo!("complete")
-}
-
-/// A value in memory, with the expression that led to it.
-struct InMemory {
-    expression: String,
-    ty: TypeRef,
-    addr: RuntimeAddr,
-}
-
-/// Embedded structs are searched so deep for a promoted field.
-const DEEPEST_EMBEDDING: u32 = 8;
-
-/// Finds the map that an expression names; it may be a nil one.
-///
-/// # Errors
-/// The expression can't be read, or doesn't name a map.
-pub fn map(target: &Target<'_>, frame: Option<&FrameContext<'_>>, expression: &str) -> Result<MapValue, Error> {
-    let _ = frame;
-    let expression = expression.trim().trim_matches('\'');
-    if expression.starts_with('(') {
-        return typed_address(target, expression);
-    }
-    let place = variable_path(target, expression)?;
-    map_at(target, place)
+    let locals = target.program.locals(target.bias.to_link(frame.pc))?;
+    Ok(locals.iter().map(|local| (local.name.clone(), names::local_place(target, frame, local))).collect())
 }
 
 /// The package variable that holds the map with this header, if one does.
@@ -114,195 +101,61 @@ pub fn name_of(target: &Target<'_>, header: RuntimeAddr) -> Option<String> {
     variables.into_iter().find(|variable| holds(variable.addr)).map(|variable| variable.name)
 }
 
-/// `(map[int]string)0xc000012180`: the address is the map itself, that is its header's.
-/// `(*main.Server)0xc000012180.cache`: the address of a value, and a path through it.
-fn typed_address(target: &Target<'_>, expression: &str) -> Result<MapValue, Error> {
-    let syntax = |why| Error::Syntax { expression: expression.to_owned(), why };
-    let close = closing_parenthesis(expression).ok_or_else(|| syntax("its first parenthesis is never closed"))?;
-    let type_name = expression.get(1..close).unwrap_or_default().trim();
-    let rest = expression.get(close + 1..).unwrap_or_default().trim();
-    let (number, path) = match rest.find('.') {
-        Some(dot) => rest.split_at(dot),
-        None => (rest, ""),
+fn evaluate(target: &Target<'_>, frame: Option<&FrameContext<'_>>, ast: &Ast, depth: u32) -> Result<Place, Error> {
+    let mut place = match &ast.first {
+        First::Name(name) => names::named(target, frame, name)?,
+        First::Typed { type_name, number, addr } => typed(target, type_name, number, *addr)?,
+        First::Inner(inner) => {
+            let place = evaluate(target, frame, inner, depth)?;
+            Place { expression: format!("({})", place.expression), ..place }
+        }
     };
-    let addr = parse_address(number).ok_or_else(|| syntax("after the type comes an address such as 0xc000012180"))?;
+    for step in &ast.steps {
+        place = match step {
+            Step::Field(name) => steps::field(target, place, name)?,
+            Step::Assert(type_name) => steps::assert_type(target, &place, type_name)?,
+            Step::Index(text) => steps::index(target, place, text, &|text| {
+                let not_a_number = || Error::NotANumber { text: text.to_owned() };
+                let depth = depth.checked_sub(1).ok_or_else(not_a_number)?;
+                let index = evaluate(target, frame, &parse::parse(text)?, depth)?;
+                names::integer(target, &index)?.ok_or_else(not_a_number)
+            })?,
+        };
+    }
+    for _ in 0..ast.stars {
+        place = steps::dereference(target, &place)?;
+    }
+    Ok(place)
+}
+
+/// `(map[int]string)0xc000012180`: of what is a pointer by itself, the address is the value, as Go prints it; of
+/// anything else it is where the value lies.
+fn typed(target: &Target<'_>, type_name: &str, number: &str, addr: u64) -> Result<Place, Error> {
     let ty = target.program.type_named(type_name)?;
-    let described = target.program.ty(ty)?;
-    let expression = expression.to_owned();
-    match described.kind {
-        TypeKind::Map { .. } if path.is_empty() => header_at(expression, described.name, ty, RuntimeAddr(addr)),
-        TypeKind::Pointer { target: Some(pointee) } => {
-            let place = InMemory { expression: format!("({type_name}){number}"), ty: pointee, addr: RuntimeAddr(addr) };
-            map_at(target, fields(target, place, path)?)
-        }
-        _ => Err(not_a_map(expression, described.name)),
-    }
+    let kind = target.program.ty(ty)?.kind;
+    let is_value = matches!(
+        kind,
+        TypeKind::Map { .. }
+            | TypeKind::Pointer { .. }
+            | TypeKind::Chan { .. }
+            | TypeKind::Func
+            | TypeKind::UnsafePointer
+    );
+    let at = if is_value { At::Bytes(addr.to_le_bytes().to_vec()) } else { At::Memory(RuntimeAddr(addr)) };
+    Ok(Place { expression: format!("({type_name}){number}"), ty, at })
 }
 
-fn variable_path(target: &Target<'_>, expression: &str) -> Result<InMemory, Error> {
-    // A package path may hold dots and slashes: the variable's own name begins at a dot after the last
-    // slash, and everything after it is a path of fields.
-    let from = expression.rfind('/').map_or(0, |slash| slash + 1);
-    let dots: Vec<usize> = expression.match_indices('.').map(|(at, _)| at).filter(|at| *at > from).collect();
-    if dots.is_empty() || expression.contains(char::is_whitespace) {
-        let why = if dots.is_empty() { "a variable needs its package's name" } else { "it has a space in it" };
-        return Err(Error::Syntax { expression: expression.to_owned(), why });
-    }
-    let ends = dots.iter().skip(1).copied().chain([expression.len()]);
-    let mut first_error = None;
-    for end in ends {
-        let (name, path) = expression.split_at(end);
-        match target.program.variable(name) {
-            Ok(variable) => {
-                let place = InMemory {
-                    expression: name.to_owned(),
-                    ty: variable.ty,
-                    addr: target.bias.to_runtime(variable.addr),
-                };
-                return fields(target, place, path);
-            }
-            Err(error) => first_error = first_error.or(Some(error)),
-        }
-    }
-    Err(match first_error {
-        Some(error) => error.into(),
-        None => Error::Syntax { expression: expression.to_owned(), why: "it names nothing" },
-    })
-}
-
-/// Follows `.a.b.c` from a place.
-fn fields(target: &Target<'_>, mut place: InMemory, path: &str) -> Result<InMemory, Error> {
-    for name in path.split('.').skip(1) {
-        let expression = format!("{}.{name}", place.expression);
-        place = follow_pointers(target, place)?;
-        let ty = target.program.ty(place.ty)?;
-        for Field { name, ty, offset, .. } in way_to(target, place.ty, name)?.ok_or_else(|| no_field(&ty, name))? {
-            let from = follow_pointers(target, place)?;
-            place = InMemory { expression: format!("{}.{name}", from.expression), ty, addr: from.addr.plus(offset) };
-        }
-        place.expression = expression;
-    }
-    Ok(place)
-}
-
-/// The fields that lead to the one with this name: itself, or the embedded structs that promote it and then
-/// itself. The shallowest wins, as in Go.
-fn way_to(target: &Target<'_>, ty: TypeRef, name: &str) -> Result<Option<Vec<Field>>, Error> {
-    let mut level = vec![(Vec::new(), ty)];
-    let mut seen = HashSet::new();
-    for _ in 0..DEEPEST_EMBEDDING {
-        let mut deeper = Vec::new();
-        for (way, ty) in level {
-            let mut ty = target.program.ty(ty)?;
-            if let TypeKind::Pointer { target: Some(pointee) } = ty.kind {
-                ty = target.program.ty(pointee)?;
-            }
-            let TypeKind::Struct { fields } = ty.kind else { continue };
-            for field in fields {
-                let embedded = (field.embedded && seen.insert(field.ty)).then_some(field.ty);
-                let is_it = field.name == name;
-                let mut way: Vec<Field> = way.clone();
-                way.push(field);
-                if is_it {
-                    return Ok(Some(way));
-                }
-                deeper.extend(embedded.map(|ty| (way, ty)));
-            }
-        }
-        level = deeper;
-    }
-    Ok(None)
-}
-
-/// The fields that lead from a struct, or a pointer to one, to the one with this name. Used by queries too.
-///
-/// # Errors
-/// [`Error::NoField`].
-pub(crate) fn field_path(target: &Target<'_>, ty: TypeRef, name: &str) -> Result<Vec<Field>, Error> {
-    match way_to(target, ty, name)? {
-        Some(way) => Ok(way),
-        None => Err(no_field(&target.program.ty(ty)?, name)),
-    }
-}
-
-fn follow_pointers(target: &Target<'_>, mut place: InMemory) -> Result<InMemory, Error> {
-    // Pointers to pointers are rare; a type that points to itself would never end.
-    for _ in 0..DEEPEST_EMBEDDING {
-        let TypeKind::Pointer { target: Some(pointee) } = target.program.ty(place.ty)?.kind else { break };
-        let addr = target.pointer(place.addr)?;
-        if addr.0 == 0 {
-            return Err(Error::NilPointer { expression: place.expression });
-        }
-        place = InMemory { ty: pointee, addr, ..place };
-    }
-    Ok(place)
-}
-
-fn map_at(target: &Target<'_>, place: InMemory) -> Result<MapValue, Error> {
-    let place = follow_pointers(target, place)?;
+/// The map that a place holds.
+fn map_at(target: &Target<'_>, place: &Place) -> Result<MapValue, Error> {
     let ty = target.program.ty(place.ty)?;
+    let expression = place.expression.clone();
     if !matches!(ty.kind, TypeKind::Map { .. }) {
-        return Err(not_a_map(place.expression, ty.name));
+        return Err(Error::NotAMap { expression, article: article(&ty.name), type_name: ty.name });
     }
-    header_at(place.expression, ty.name, place.ty, target.pointer(place.addr)?)
+    let header = RuntimeAddr(place.word(target, 0)?);
+    Ok(MapValue { expression, type_name: ty.name, ty: place.ty, header })
 }
 
-fn header_at(expression: String, type_name: String, ty: TypeRef, header: RuntimeAddr) -> Result<MapValue, Error> {
-    Ok(MapValue { expression, type_name, ty, header })
-}
-
-fn no_field(ty: &Type, field: &str) -> Error {
-    let fields = match &ty.kind {
-        TypeKind::Struct { fields } => fields.iter().map(|field| field.name.to_string()).collect::<Vec<_>>().join(", "),
-        _ => "no fields, since it is not a struct".to_owned(),
-    };
-    Error::NoField { type_name: ty.name.to_string(), field: field.to_owned(), fields }
-}
-
-fn not_a_map(expression: String, type_name: String) -> Error {
-    let article = if type_name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-    Error::NotAMap { expression, article, type_name }
-}
-
-/// Where the parenthesis that opens the text is closed again.
-fn closing_parenthesis(text: &str) -> Option<usize> {
-    let mut depth = 0u32;
-    for (at, character) in text.char_indices() {
-        match character {
-            '(' => depth += 1,
-            ')' => {
-                depth = depth.checked_sub(1)?;
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-fn parse_address(text: &str) -> Option<u64> {
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(hex) => u64::from_str_radix(hex, 16).ok(),
-        None => text.parse().ok(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parentheses_inside_a_type_are_not_its_end() {
-        assert_eq!(closing_parenthesis("(map[int]func(int))0xc0"), Some(18));
-        assert_eq!(closing_parenthesis("(map[int]int"), None);
-    }
-
-    #[test]
-    fn an_address_is_hexadecimal_or_decimal() {
-        assert_eq!(parse_address("0xc000012180"), Some(0xc0_0001_2180));
-        assert_eq!(parse_address("4096"), Some(4096));
-        assert_eq!(parse_address("c000"), None);
-    }
+fn article(type_name: &str) -> &'static str {
+    if type_name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }

@@ -103,7 +103,6 @@ fn what_names_no_map_is_an_error_of_one_line_that_says_what_to_do() {
             "",
             "small",
             "main",
-            "main.small[3]",
             "main.small + 1",
             "(map[int]int",
             "(map[int]int)",
