@@ -31,9 +31,20 @@ pub enum Register {
     R15,
     Rip,
     Eflags,
+    /// The low half of a vector register (8 bytes, where Go keeps floating-point values): its number, 0 to 15.
+    Xmm(u8),
 }
 
-/// Every register with its name in debuggers.
+/// The vector registers' names in debuggers.
+const VECTORS: [&str; 16] = [
+    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
+    "xmm14", "xmm15",
+];
+
+/// The number of the first vector register in DWARF (System V ABI, amd64 supplement, figure 3.36).
+const DWARF_XMM0: u16 = 17;
+
+/// Every other register with its name in debuggers.
 const REGISTERS: [(Register, &str); 18] = [
     (Register::Rax, "rax"),
     (Register::Rcx, "rcx"),
@@ -76,14 +87,18 @@ const DWARF_ORDER: [Register; 16] = [
 ];
 
 impl Register {
-    /// The general register with this number in DWARF.
+    /// The general or vector register with this number in DWARF.
     pub(crate) fn from_dwarf(number: u16) -> Option<Register> {
-        DWARF_ORDER.get(usize::from(number)).copied()
+        let vector = || u8::try_from(number.checked_sub(DWARF_XMM0)?).ok().filter(|number| *number < 16);
+        DWARF_ORDER.get(usize::from(number)).copied().or_else(|| vector().map(Register::Xmm))
     }
 
     /// The name that debuggers use: `rax`, `eflags`.
     pub fn name(self) -> &'static str {
-        REGISTERS.iter().find(|(register, _)| *register == self).map_or("", |(_, name)| name)
+        match self {
+            Register::Xmm(number) => VECTORS.get(usize::from(number)).copied().unwrap_or_default(),
+            other => REGISTERS.iter().find(|(register, _)| *register == other).map_or("", |(_, name)| name),
+        }
     }
 
     /// The register that this one is a part of; `None` if it is not general-purpose.

@@ -13,6 +13,7 @@
 mod amd64;
 mod amd64_role;
 mod build_info;
+mod code_units;
 mod descriptor;
 mod elf;
 mod error;

@@ -1,13 +1,19 @@
-//! The variables of a frame: parameters and locals, from DWARF.
+//! The variables of a frame: parameters and locals of a function and of those inlined into it, from DWARF.
 
-use crate::location::Piece;
-use crate::types::TypeRef;
+use std::cmp::Reverse;
+
+use gimli::{AttributeValue, DwAt};
+
+use crate::code_units::covers;
+use crate::location::{self, Location, Piece, Placed};
+use crate::types::{TypeKind, TypeRef, plain};
+use crate::units::{Die, Offset, Reader, Slice, number};
 use crate::{Error, LinkAddr, Program};
 
 /// A parameter or local variable of the function, or inlined function, that an instruction belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Local {
-    /// Its name. Of a variable that escaped to the heap the plain one, though the DWARF calls it `&x`.
+    /// Its name. Of a variable that escaped to the heap the plain one, though the DWARF may call it `&x`.
     pub name: String,
     /// Its type; of an escaped variable that of the value, not of the pointer to it.
     pub ty: TypeRef,
@@ -23,16 +29,221 @@ pub struct Local {
     pub location: Option<Vec<Piece>>,
 }
 
+/// The function at an instruction, or one that is inlined there.
+struct Function {
+    name: String,
+    /// The line of the instruction in this function; 0 if unknown.
+    line: u64,
+}
+
+/// A function or block around the instruction.
+#[derive(Clone, Copy)]
+struct Scope {
+    /// How deep its entry lies in the unit.
+    depth: isize,
+    /// Which function it is or belongs to: 0 is the one that contains all others.
+    function: usize,
+    /// How many blocks of that function are around it.
+    block: usize,
+}
+
+/// A variable that is in scope.
+struct Variable {
+    scope: Scope,
+    name: String,
+    ty: Option<Offset>,
+    parameter: bool,
+    line: u64,
+    placed: Placed,
+}
+
+/// Functions inlined into each other, and blocks inside each other: far more than the compiler makes.
+const DEEPEST: usize = 1 << 10;
+
+/// A pointer's size, in bytes.
+const POINTER: u64 = 8;
+
 impl Program {
     /// The variables in scope at `pc`: those of the innermost inlined function first, then of the functions
     /// around it; within a function those of the innermost block first, and of a block the one declared last
     /// first, so that the first one with a name is the one that Go code there would mean. For a return
+    /// address ask for the byte before it. None for an address outside Go code.
+    ///
+    /// # Errors
+    /// [`Error::NoDwarf`], or [`Error::Damaged`] DWARF.
+    pub fn locals(&self, pc: LinkAddr) -> Result<Vec<Local>, Error> {
+        let (mut functions, mut variables) = self.around(pc)?;
+        if let Some(innermost) = functions.last_mut() {
+            let lines = self.lines_at(pc).unwrap_or_default();
+            innermost.line = lines.first().map_or(0, |line| line.line.into());
+        }
+        let line_in = |scope: &Scope| functions.get(scope.function).map_or(0, |function| function.line);
+        // A variable's scope begins where it is declared: before that, its name means one further out.
+        variables.retain(|variable| {
+            let line = line_in(&variable.scope);
+            variable.parameter || line == 0 || variable.line <= line
+        });
+        variables.sort_by_key(|variable| {
+            let Scope { function, block, .. } = variable.scope;
+            Reverse((function, block, !variable.parameter, variable.line))
+        });
+        let mut locals = Vec::new();
+        for variable in variables {
+            let function = functions.get(variable.scope.function).map_or("", |function| &function.name);
+            locals.extend(self.local(variable, function)?);
+        }
+        Ok(locals)
+    }
+
+    fn local(&self, variable: Variable, function: &str) -> Result<Option<Local>, Error> {
+        let Some(mut ty) = variable.ty.map(TypeRef) else { return Ok(None) };
+        let (mut name, mut escaped) = (variable.name, variable.placed.is_address);
+        // Up to Go 1.26 an escaped variable is written as a pointer of that name.
+        if let Some(plain) = name.strip_prefix('&')
+            && let TypeKind::Pointer { target: Some(target) } = self.ty(ty)?.kind
+        {
+            (name, ty, escaped) = (plain.to_owned(), target, true);
+        }
+        let mut pieces = variable.placed.pieces;
+        if let [whole] = pieces.as_mut_slice()
+            && whole.size == 0
+        {
+            whole.size = if escaped { POINTER } else { self.ty(ty)?.size };
+        }
+        let is_somewhere = pieces.iter().any(|piece| piece.location.is_some());
+        Ok(Some(Local {
+            name,
+            ty,
+            parameter: variable.parameter,
+            function: function.to_owned(),
+            line: u32::try_from(variable.line).unwrap_or(0),
+            escaped,
+            location: is_somewhere.then_some(pieces),
+        }))
+    }
+
+    /// Where the parameter `name` of the function at `pc` is when `pc` is executed, not of one inlined there.
+    /// `None` where the function has no such parameter or the compiler keeps it no longer. For a return
     /// address ask for the byte before it.
     ///
     /// # Errors
     /// [`Error::NoDwarf`], or [`Error::Damaged`] DWARF.
-    pub fn locals(&self, _pc: LinkAddr) -> Result<Vec<Local>, Error> {
-        self.dwarf()?;
-        Ok(Vec::new())
+    pub fn parameter_location(&self, pc: LinkAddr, name: &str) -> Result<Option<Location>, Error> {
+        let (_, variables) = self.around(pc)?;
+        let is_it = |found: &&Variable| found.parameter && found.scope.function == 0 && found.name == name;
+        let placed = variables.iter().find(is_it).map(|found| &found.placed);
+        Ok(match placed.map(|placed| placed.pieces.as_slice()) {
+            Some([Piece { location, .. }]) => *location,
+            _ => None,
+        })
+    }
+
+    /// The functions around an instruction, the outermost first, and their variables in the order of the DWARF.
+    fn around(&self, pc: LinkAddr) -> Result<(Vec<Function>, Vec<Variable>), Error> {
+        let reader = self.dwarf()?;
+        let Some((start, dwarf, unit)) = self.code_unit(pc)? else { return Ok(Default::default()) };
+        let mut entries = unit.entries_raw(None)?;
+        let mut die = Die::null();
+        let (mut functions, mut variables) = (Vec::<Function>::new(), Vec::new());
+        let mut scopes: Vec<Scope> = Vec::new();
+        // The depth of an entry whose children are elsewhere than at the instruction.
+        let mut elsewhere = isize::MAX;
+        while !entries.is_empty() {
+            let depth = entries.next_depth();
+            if depth > elsewhere {
+                if let Some(abbreviation) = entries.read_abbreviation()? {
+                    entries.skip_attributes(abbreviation.attributes())?;
+                }
+                continue;
+            }
+            elsewhere = isize::MAX;
+            if !entries.read_entry(&mut die)? {
+                continue;
+            }
+            if depth == 1 && !functions.is_empty() {
+                break;
+            }
+            while scopes.last().is_some_and(|scope| scope.depth >= depth) {
+                scopes.pop();
+            }
+            let parent = scopes.last().copied();
+            let at = start + die.offset().0;
+            let entry = Entry { reader: &reader, at, die: &die };
+            match (die.tag(), parent) {
+                (gimli::DW_TAG_compile_unit, _) => {}
+                (gimli::DW_TAG_subprogram, None) if covers(&dwarf, &unit, &die, pc)? => {
+                    functions.push(Function { name: entry.name()?, line: 0 });
+                    scopes.push(Scope { depth, function: 0, block: 0 });
+                }
+                (gimli::DW_TAG_inlined_subroutine, Some(outer)) if covers(&dwarf, &unit, &die, pc)? => {
+                    if let Some(outer) = functions.get_mut(outer.function) {
+                        outer.line =
+                            die.attr_value(gimli::DW_AT_call_line).and_then(|value| number(&value)).unwrap_or(0);
+                    }
+                    scopes.push(Scope { depth, function: functions.len(), block: 0 });
+                    functions.push(Function { name: entry.name()?, line: 0 });
+                }
+                (gimli::DW_TAG_lexical_block, Some(outer)) if covers(&dwarf, &unit, &die, pc)? => {
+                    scopes.push(Scope { depth, block: outer.block + 1, ..outer });
+                }
+                (gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable, Some(scope)) => {
+                    let name = entry.name()?;
+                    // Names with a dot are the compiler's own: `.dict`, `.closureptr`.
+                    if !name.is_empty() && name != "_" && !name.starts_with('.') {
+                        let placed = match die.attr_value(gimli::DW_AT_location) {
+                            Some(value) => location::at(&dwarf, &unit, value, pc)?,
+                            None => Placed::default(),
+                        };
+                        variables.push(Variable {
+                            scope,
+                            name,
+                            ty: entry.refers(gimli::DW_AT_type)?,
+                            parameter: die.tag() == gimli::DW_TAG_formal_parameter,
+                            line: entry.number(gimli::DW_AT_decl_line)?.unwrap_or(0),
+                            placed,
+                        });
+                    }
+                }
+                _ => elsewhere = depth,
+            }
+            if scopes.len() > DEEPEST {
+                return Err(Error::damaged("functions nested too deeply"));
+            }
+        }
+        Ok((functions, variables))
+    }
+}
+
+/// An entry that may take what it says from another one, of which it is a copy.
+struct Entry<'r, 'a> {
+    reader: &'r Reader<'a>,
+    at: Offset,
+    die: &'r Die<'a>,
+}
+
+impl<'a> Entry<'_, 'a> {
+    /// What the entry or the one that it copies says, and the offset of the one that says it.
+    fn attribute(&self, attribute: DwAt) -> Result<Option<(Offset, AttributeValue<Slice<'a>>)>, Error> {
+        if let Some(value) = self.die.attr_value(attribute) {
+            return Ok(Some((self.at, value)));
+        }
+        let origin = self.die.attr_value(gimli::DW_AT_abstract_origin);
+        let Some(origin) = origin.and_then(|value| self.reader.target(self.at, value)) else { return Ok(None) };
+        Ok(self.reader.die(origin)?.attr_value(attribute).map(|value| (origin, value)))
+    }
+
+    fn name(&self) -> Result<String, Error> {
+        Ok(match self.attribute(gimli::DW_AT_name)? {
+            Some((_, AttributeValue::String(name))) => plain(name.slice()),
+            _ => String::new(),
+        })
+    }
+
+    fn number(&self, attribute: DwAt) -> Result<Option<u64>, Error> {
+        Ok(self.attribute(attribute)?.and_then(|(_, value)| number(&value)))
+    }
+
+    fn refers(&self, attribute: DwAt) -> Result<Option<Offset>, Error> {
+        Ok(self.attribute(attribute)?.and_then(|(at, value)| self.reader.target(at, value)))
     }
 }

@@ -1,10 +1,11 @@
-//! Where a function keeps its parameters, from DWARF location lists.
+//! Where a function keeps a value: location lists and expressions of DWARF, as Go writes them.
 
 use gimli::{AttributeValue, Operation};
 
 use crate::amd64::Register;
-use crate::units::{Slice, slice};
-use crate::{Error, LinkAddr, Program};
+use crate::code_units::{CodeUnit, Dwarf};
+use crate::units::Slice;
+use crate::{Error, LinkAddr};
 
 /// Where a value is while its function executes a certain instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,120 +25,77 @@ pub struct Piece {
     pub size: u64,
 }
 
-type Dwarf<'a> = gimli::Dwarf<Slice<'a>>;
-type Unit<'a> = gimli::Unit<Slice<'a>>;
-type Die<'a> = gimli::DebuggingInformationEntry<Slice<'a>>;
-
-impl Program {
-    /// Where the parameter `name` of the function at `pc` is when `pc` is executed. `None` where the
-    /// function has no such parameter or the compiler keeps it no longer. For a return address ask for
-    /// the byte before it.
-    ///
-    /// # Errors
-    /// [`Error::NoDwarf`], or [`Error::Damaged`] DWARF.
-    pub fn parameter_location(&self, pc: LinkAddr, name: &str) -> Result<Option<Location>, Error> {
-        let Some(header) = self.unit_at(pc)? else { return Ok(None) };
-        let dwarf = Dwarf::load(|id| -> Result<_, Error> {
-            use gimli::SectionId as Id;
-            Ok(match id {
-                Id::DebugInfo
-                | Id::DebugLine
-                | Id::DebugLineStr
-                | Id::DebugAbbrev
-                | Id::DebugAddr
-                | Id::DebugRanges
-                | Id::DebugRngLists
-                | Id::DebugLoc
-                | Id::DebugLocLists => slice(self.elf().section(id.name())?),
-                _ => slice(&[]),
-            })
-        })?;
-        let unit = dwarf.unit(dwarf.debug_info.header_from_offset(header)?)?;
-        let mut entries = unit.entries();
-        let mut inside = false;
-        while let Some(die) = entries.next_dfs()? {
-            match (die.depth(), die.tag()) {
-                (1, gimli::DW_TAG_subprogram) => inside = covers(&dwarf, &unit, die, pc)?,
-                (1, _) => inside = false,
-                (2, gimli::DW_TAG_formal_parameter) if inside && is_named(&unit, die, name)? => {
-                    return location_at(&dwarf, &unit, die, pc);
-                }
-                _ => {}
-            }
-        }
-        Ok(None)
-    }
-
-    /// The unit whose code `pc` belongs to.
-    fn unit_at(&self, pc: LinkAddr) -> Result<Option<gimli::DebugInfoOffset>, Error> {
-        let finder = self.line_finder()?.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let unit = finder.find_dwarf_and_unit(pc.0).skip_all_loads();
-        Ok(unit.and_then(|unit| unit.header.debug_info_offset()))
-    }
+/// What an expression says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Placed {
+    /// The parts of the value, or of its address; none where it is nowhere. A value in one part has the
+    /// size 0 here, which its type tells.
+    pub(crate) pieces: Vec<Piece>,
+    /// Whether that is the value's address.
+    pub(crate) is_address: bool,
 }
 
-fn covers<'a>(dwarf: &Dwarf<'a>, unit: &Unit<'a>, die: &Die<'a>, pc: LinkAddr) -> Result<bool, Error> {
-    let mut ranges = dwarf.die_ranges(unit, die)?;
-    while let Some(range) = ranges.next()? {
-        if (range.begin..range.end).contains(&pc.0) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
+/// More parts than any value in registers has: Go's ABI takes at most nine integer and fifteen
+/// floating-point registers (src/internal/abi/abi_amd64.go).
+const MOST_PIECES: usize = 64;
 
-/// Whether an entry has this name: its own, or that of the function of which it is a copy.
-fn is_named<'a>(unit: &Unit<'a>, die: &Die<'a>, name: &str) -> Result<bool, Error> {
-    let own = |die: &Die<'_>| match die.attr_value(gimli::DW_AT_name) {
-        Some(AttributeValue::String(found)) => Some(found.slice() == name.as_bytes()),
-        _ => None,
-    };
-    if let Some(found) = own(die) {
-        return Ok(found);
+/// Where the attribute says that a value is when `pc` is executed.
+pub(crate) fn at<'a>(
+    dwarf: &Dwarf<'a>,
+    unit: &CodeUnit<'a>,
+    value: AttributeValue<Slice<'a>>,
+    pc: LinkAddr,
+) -> Result<Placed, Error> {
+    match value {
+        AttributeValue::Exprloc(expression) => return evaluate(unit, expression),
+        // The form that Go uses is a plain block.
+        AttributeValue::Block(bytes) => return evaluate(unit, gimli::Expression(bytes)),
+        _ => {}
     }
-    match die.attr_value(gimli::DW_AT_abstract_origin) {
-        Some(AttributeValue::UnitRef(origin)) => Ok(own(&unit.entry(origin)?).unwrap_or(false)),
-        Some(AttributeValue::DebugInfoRef(origin)) => match origin.to_unit_offset(&unit.header) {
-            Some(origin) => Ok(own(&unit.entry(origin)?).unwrap_or(false)),
-            None => Ok(false),
-        },
-        _ => Ok(false),
-    }
-}
-
-fn location_at<'a>(dwarf: &Dwarf<'a>, unit: &Unit<'a>, die: &Die<'a>, pc: LinkAddr) -> Result<Option<Location>, Error> {
-    let Some(value) = die.attr_value(gimli::DW_AT_location) else { return Ok(None) };
-    if let AttributeValue::Exprloc(expression) = value {
-        return evaluate(unit, expression);
-    }
-    let Some(mut list) = dwarf.attr_locations(unit, value)? else { return Ok(None) };
+    let Some(mut list) = dwarf.attr_locations(unit, value)? else { return Ok(Placed::default()) };
     while let Some(entry) = list.next()? {
         if (entry.range.begin..entry.range.end).contains(&pc.0) {
             return evaluate(unit, entry.data);
         }
     }
-    Ok(None)
+    Ok(Placed::default())
 }
 
-/// The few forms of expressions that Go writes for a value in one piece. Its frame base is the canonical
-/// frame address.
-fn evaluate(unit: &Unit<'_>, expression: gimli::Expression<Slice<'_>>) -> Result<Option<Location>, Error> {
+/// The expressions that Go writes (PutLocationList in Go's src/cmd/compile/internal/ssa/debug.go, putvar in
+/// src/cmd/internal/dwarf/dwarf.go): places, perhaps in pieces. Its frame base is the canonical frame address.
+fn evaluate(unit: &CodeUnit<'_>, expression: gimli::Expression<Slice<'_>>) -> Result<Placed, Error> {
     let mut operations = expression.operations(unit.encoding());
-    let first = operations.next()?;
-    let second = operations.next()?;
-    let third = operations.next()?;
-    Ok(match (first, second, third) {
-        (Some(Operation::Register { register }), None, None) => {
-            Register::from_dwarf(register.0).map(Location::Register)
+    let mut placed = Placed::default();
+    let mut location = None;
+    let mut constant = 0i64;
+    while let Some(operation) = operations.next()? {
+        match operation {
+            Operation::Register { register } => location = Register::from_dwarf(register.0).map(Location::Register),
+            Operation::FrameOffset { offset } => location = Some(Location::FromCfa(offset)),
+            Operation::CallFrameCFA => location = Some(Location::FromCfa(0)),
+            Operation::PlusConstant { value } => location = moved(location, value.cast_signed()),
+            Operation::SignedConstant { value } => constant = value,
+            Operation::Plus => location = moved(location, constant),
+            Operation::Deref { .. } => placed.is_address = true,
+            Operation::Piece { size_in_bits, bit_offset: None } if size_in_bits % 8 == 0 => {
+                placed.pieces.push(Piece { location: location.take(), size: size_in_bits / 8 });
+                if placed.pieces.len() > MOST_PIECES {
+                    return Err(Error::damaged("a variable in too many pieces"));
+                }
+            }
+            // What Go never writes is answered as nothing known.
+            _ => return Ok(Placed::default()),
         }
-        (Some(Operation::FrameOffset { offset }), None, None) => Some(Location::FromCfa(offset)),
-        (Some(Operation::CallFrameCFA), None, None) => Some(Location::FromCfa(0)),
-        (Some(Operation::CallFrameCFA), Some(Operation::PlusConstant { value }), None) => {
-            i64::try_from(value).ok().map(Location::FromCfa)
-        }
-        (Some(Operation::CallFrameCFA), Some(Operation::SignedConstant { value }), Some(Operation::Plus)) => {
-            Some(Location::FromCfa(value))
-        }
+    }
+    if let Some(location) = location {
+        placed.pieces.push(Piece { location: Some(location), size: 0 });
+    }
+    Ok(placed)
+}
+
+fn moved(location: Option<Location>, by: i64) -> Option<Location> {
+    match location {
+        Some(Location::FromCfa(offset)) => offset.checked_add(by).map(Location::FromCfa),
         _ => None,
-    })
+    }
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Mutex, OnceLock};
 
-use crate::Error;
 use crate::build_info::{BuildInfo, GoVersion};
 use crate::descriptor::{AbiLayout, Descriptors};
 use crate::elf::Elf;
@@ -13,6 +12,7 @@ use crate::layout::RuntimeLayout;
 use crate::lines::LineFinder;
 use crate::units::{Reader, Units};
 use crate::unwind::Described;
+use crate::{Error, code_units};
 
 /// An address in the ELF file, before the loader moves a position-independent program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +39,7 @@ pub struct Program {
     abi_layout: OnceLock<AbiLayout>,
     types_start: OnceLock<Option<u64>>,
     descriptors: OnceLock<Descriptors>,
+    code_units: OnceLock<Vec<code_units::Described>>,
 }
 
 impl fmt::Debug for Program {
@@ -73,6 +74,7 @@ impl Program {
             abi_layout: OnceLock::new(),
             types_start: OnceLock::new(),
             descriptors: OnceLock::new(),
+            code_units: OnceLock::new(),
         })
     }
 
@@ -157,6 +159,10 @@ impl Program {
 
     pub(crate) fn types_start_cell(&self) -> &OnceLock<Option<u64>> {
         &self.types_start
+    }
+
+    pub(crate) fn code_units_cell(&self) -> &OnceLock<Vec<code_units::Described>> {
+        &self.code_units
     }
 
     pub(crate) fn descriptors_cell(&self) -> &OnceLock<Descriptors> {

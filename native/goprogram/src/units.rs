@@ -9,6 +9,7 @@ use gimli::{
     UnitHeader, UnitOffset,
 };
 
+use crate::code_units::{CodeUnit, Dwarf};
 use crate::elf::Elf;
 use crate::types::GO_RUNTIME_TYPE;
 use crate::{Error, names};
@@ -51,6 +52,13 @@ pub(crate) struct Unit {
     end: Offset,
     abbreviations: Arc<Abbreviations>,
     index: OnceLock<Vec<(Kind, u64, Offset)>>,
+}
+
+impl Unit {
+    /// Where its header lies.
+    pub(crate) fn start(&self) -> Offset {
+        self.start
+    }
 }
 
 /// All Go units, in the order of `.debug_info`.
@@ -108,7 +116,7 @@ impl Units {
         self.units.iter().filter(move |unit| unit.package == package)
     }
 
-    fn containing(&self, offset: Offset) -> Option<&Unit> {
+    pub(crate) fn containing(&self, offset: Offset) -> Option<&Unit> {
         let after = self.units.partition_point(|unit| unit.start <= offset);
         let unit = self.units.get(after.checked_sub(1)?)?;
         (offset < unit.end).then_some(unit)
@@ -144,6 +152,9 @@ pub(crate) fn number(value: &AttributeValue<Slice<'_>>) -> Option<u64> {
         other => other.udata_value(),
     }
 }
+
+/// Where the DWARF is: in the program itself.
+const FILE: gimli::DwarfFileType = gimli::DwarfFileType::Main;
 
 /// Reads entries. Holds nothing, and is made for each question.
 #[derive(Clone, Copy)]
@@ -290,6 +301,35 @@ impl<'a> Reader<'a> {
             visit(offset, descriptor, named);
         }
         Ok(())
+    }
+
+    /// The unit at `start`, as it takes to read what it says of code.
+    pub(crate) fn code_unit(&self, dwarf: &Dwarf<'a>, start: Offset) -> Result<CodeUnit<'a>, Error> {
+        let (unit, header) = self.unit_at(start)?;
+        let root = header.entry(&unit.abbreviations, header.root_offset())?;
+        let encoding = header.encoding();
+        let addr_base = match root.attr_value(gimli::DW_AT_addr_base) {
+            Some(AttributeValue::DebugAddrBase(base)) => base,
+            _ => gimli::DebugAddrBase(0),
+        };
+        let mut unit = CodeUnit {
+            abbreviations: unit.abbreviations.clone(),
+            name: None,
+            comp_dir: None,
+            low_pc: 0,
+            str_offsets_base: gimli::DebugStrOffsetsBase::default_for_encoding_and_file(encoding, FILE),
+            addr_base,
+            loclists_base: gimli::DebugLocListsBase::default_for_encoding_and_file(encoding, FILE),
+            rnglists_base: gimli::DebugRngListsBase::default_for_encoding_and_file(encoding, FILE),
+            // Built by hand, because this is what takes long, and isn't needed.
+            line_program: None,
+            dwo_id: None,
+            header,
+        };
+        if let Some(low) = root.attr_value(gimli::DW_AT_low_pc) {
+            unit.low_pc = dwarf.attr_address(&unit, low)?.unwrap_or(0);
+        }
+        Ok(unit)
     }
 
     fn unit_at(&self, offset: Offset) -> Result<(&'a Unit, UnitHeader<Slice<'a>>), Error> {

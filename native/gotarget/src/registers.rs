@@ -53,6 +53,8 @@ impl ThreadRegisters {
             Register::Rip => 16,
             Register::Eflags => 18,
             Register::Rsp => 19,
+            // These are not among the general registers that the kernel gives with a thread's state.
+            Register::Xmm(_) => return None,
         };
         self.registers.as_ref()?.get(index).copied()
     }

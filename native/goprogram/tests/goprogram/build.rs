@@ -160,7 +160,12 @@ pub(crate) fn with_each(mut check: impl FnMut(&Go, &Program)) {
 
 /// The line of main.go that holds `text`, from 1.
 pub(crate) fn line_of(text: &str) -> u32 {
-    let source = std::fs::read_to_string(source().join("main.go")).unwrap();
+    line_in("main.go", text)
+}
+
+/// The first line of a source file that holds `text`, from 1.
+pub(crate) fn line_in(file: &str, text: &str) -> u32 {
+    let source = std::fs::read_to_string(source().join(file)).unwrap();
     let line = source.lines().position(|line| line.contains(text)).unwrap();
     u32::try_from(line).unwrap() + 1
 }

@@ -9,6 +9,7 @@ mod code;
 mod damage;
 mod descriptors;
 mod layouts;
+mod locals;
 mod modes;
 mod names;
 mod slots;

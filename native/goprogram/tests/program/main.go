@@ -85,6 +85,7 @@ func deep(n int) int {
 func main() {
 	write(shared, Answer+Negative)
 	fillMaps(len(os.Args))
+	runLocals(len(os.Args))
 	delete(shared, 2)
 	words["a"] = "b"
 	for k := range words { // becomes mapclear
