@@ -18,12 +18,18 @@ struct Table {
     numbers: &'static [&'static str],
 }
 
-const TABLES: [Table; 4] = [
+const TABLES: [Table; 5] = [
     Table {
         proof: "corpus",
         title: "Every entry and value that the corpus program says it has, against what is read of it",
         rows: &["go", "source"],
         numbers: &["builds", "maps", "entries", "values", "locals", "optimized_out", "wrong"],
+    },
+    Table {
+        proof: "keys",
+        title: "`get` of every key of the corpus",
+        rows: &["go"],
+        numbers: &["gets", "scanned", "wrong"],
     },
     Table {
         proof: "random",
