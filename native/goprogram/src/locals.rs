@@ -1,6 +1,7 @@
 //! The variables of a frame: parameters and locals of a function and of those inlined into it, from DWARF.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use gimli::{AttributeValue, DwAt};
 
@@ -146,6 +147,7 @@ impl Program {
         let mut die = Die::null();
         let (mut functions, mut variables) = (Vec::<Function>::new(), Vec::new());
         let mut scopes: Vec<Scope> = Vec::new();
+        let mut omitted = BTreeMap::new();
         // The depth of an entry whose children are elsewhere than at the instruction.
         let mut elsewhere = isize::MAX;
         while !entries.is_empty() {
@@ -180,34 +182,39 @@ impl Program {
                         outer.line =
                             die.attr_value(gimli::DW_AT_call_line).and_then(|value| number(&value)).unwrap_or(0);
                     }
-                    scopes.push(Scope { depth, function: functions.len(), block: 0 });
+                    let scope = Scope { depth, function: functions.len(), block: 0 };
+                    if let Some(original) = entry.origin() {
+                        omitted.extend(reader.children(original)?.into_iter().map(|(at, _)| (at, scope)));
+                    }
+                    scopes.push(scope);
                     functions.push(Function { name: entry.name()?, line: 0 });
                 }
                 (gimli::DW_TAG_lexical_block, Some(outer)) if covers(&dwarf, &unit, &die, pc)? => {
                     scopes.push(Scope { depth, block: outer.block + 1, ..outer });
                 }
                 (gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable, Some(scope)) => {
-                    let name = entry.name()?;
-                    // Names with a dot are the compiler's own: `.dict`, `.closureptr`.
-                    if !name.is_empty() && name != "_" && !name.starts_with('.') {
-                        let placed = match die.attr_value(gimli::DW_AT_location) {
-                            Some(value) => location::at(&dwarf, &unit, value, pc)?,
-                            None => Placed::default(),
-                        };
-                        variables.push(Variable {
-                            scope,
-                            name,
-                            ty: entry.refers(gimli::DW_AT_type)?,
-                            parameter: die.tag() == gimli::DW_TAG_formal_parameter,
-                            line: entry.number(gimli::DW_AT_decl_line)?.unwrap_or(0),
-                            placed,
-                        });
+                    let placed = match die.attr_value(gimli::DW_AT_location) {
+                        Some(value) => location::at(&dwarf, &unit, value, pc)?,
+                        None => Placed::default(),
+                    };
+                    variables.extend(entry.variable(scope, placed)?);
+                    if let Some(original) = entry.origin() {
+                        omitted.remove(&original);
                     }
                 }
                 _ => elsewhere = depth,
             }
             if scopes.len() > DEEPEST {
                 return Err(Error::damaged("functions nested too deeply"));
+            }
+        }
+        // Of an inlined function the compiler leaves out variables that it keeps nowhere. They are in scope
+        // all the same: their names must not mean variables of the functions around.
+        for (at, scope) in omitted {
+            let die = reader.die(at)?;
+            if matches!(die.tag(), gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable) {
+                let entry = Entry { reader: &reader, at, die: &die };
+                variables.extend(entry.variable(scope, Placed::default())?);
             }
         }
         Ok((functions, variables))
@@ -227,9 +234,30 @@ impl<'a> Entry<'_, 'a> {
         if let Some(value) = self.die.attr_value(attribute) {
             return Ok(Some((self.at, value)));
         }
-        let origin = self.die.attr_value(gimli::DW_AT_abstract_origin);
-        let Some(origin) = origin.and_then(|value| self.reader.target(self.at, value)) else { return Ok(None) };
+        let Some(origin) = self.origin() else { return Ok(None) };
         Ok(self.reader.die(origin)?.attr_value(attribute).map(|value| (origin, value)))
+    }
+
+    /// The entry that this one copies.
+    fn origin(&self) -> Option<Offset> {
+        self.reader.target(self.at, self.die.attr_value(gimli::DW_AT_abstract_origin)?)
+    }
+
+    /// The variable that the entry declares; `None` for those that the compiler makes for itself, whose names
+    /// begin with a dot (`.dict`, `.closureptr`).
+    fn variable(&self, scope: Scope, placed: Placed) -> Result<Option<Variable>, Error> {
+        let name = self.name()?;
+        if name.is_empty() || name == "_" || name.starts_with('.') {
+            return Ok(None);
+        }
+        Ok(Some(Variable {
+            scope,
+            name,
+            ty: self.refers(gimli::DW_AT_type)?,
+            parameter: self.die.tag() == gimli::DW_TAG_formal_parameter,
+            line: self.number(gimli::DW_AT_decl_line)?.unwrap_or(0),
+            placed,
+        }))
     }
 
     fn name(&self) -> Result<String, Error> {
