@@ -131,7 +131,7 @@ fn inlined_functions_come_before_the_one_around_them() {
             assert_eq!(named(&locals, "a").function, "main.inner", "go {}", go.version);
             assert_eq!(named(&locals, "b").function, "main.inner");
             assert!(named(&locals, "a").parameter);
-            assert_eq!(named(&locals, "own").function, "main.outer");
+            assert_eq!(named(&locals, "~r0").function, "main.outer");
         }
     });
 }
