@@ -9,7 +9,7 @@ from typing import Any
 import gdb
 
 from . import gotypes, inferior
-from .shown import Printer, bounded, ends_early, none_if_it_fails, says_why
+from .shown import Printer, bounded, ends_early, none_if_it_fails, says_why, says_why_not
 
 Child = tuple[str, Any]
 
@@ -150,6 +150,7 @@ class Map(Printer):
         header = int(self._value)
         return bounded(inferior.session().len(header)) if header else 0
 
+    @says_why_not
     def child(self, index: int) -> Child:
         """One entry for an IDE: under its key, the elem."""
         entries = self._entries()

@@ -71,6 +71,19 @@ def none_if_it_fails(num_children: Callable[[Any], int]) -> Callable[[Any], int]
     return wrapped
 
 
+def says_why_not(child: Callable[[Any, int], Any]) -> Callable[[Any, int], Any]:
+    """A `child` that says why it can't."""
+
+    @functools.wraps(child)
+    def wrapped(self: Any, index: int) -> Any:
+        try:
+            return child(self, index)
+        except failures() as error:
+            return f"[{index}]", f"<{error}>"
+
+    return wrapped
+
+
 def in_ide() -> bool:
     """Whether an IDE is at the other end, through gdb's Debug Adapter Protocol."""
     return "gdb.dap" in sys.modules

@@ -52,7 +52,7 @@ impl Map {
         let types = Types::new(target);
         // Whether an entry is where it belongs is only in doubt while somebody moves them.
         let header = map::header_at(target, self.map.value.header)?.header;
-        let hasher = if header.is_writing() { hasher::hasher(target, &self.map).ok() } else { None };
+        let hasher = if header.is_writing() { hasher::hasher(target, &self.map, &types).ok() } else { None };
         let options =
             ScanOptions { hasher: hasher.as_ref(), types: &types, digest: false, progress: None, nobody_inside: None };
         let mut page = Vec::new();

@@ -55,6 +55,7 @@ pub(crate) fn run(
         palette: Palette::new(scene.colour),
         limits: Limits::default(),
         progress: None,
+        notes: None,
         interrupted: &|| pulse.is_over(),
     };
     let answered = command.run(&context, output).map_err(|error| failure(&error));
