@@ -26,24 +26,18 @@ pub enum Command {
 pub struct LimitArgs {
     /// Show at most so many bytes of a string
     #[arg(long, value_name = "BYTES")]
-    pub max_string: Option<u64>,
+    pub max_string: Option<usize>,
     /// Show at most so many items of an array, slice or map that is inside a value
     #[arg(long, value_name = "N")]
-    pub max_items: Option<u64>,
+    pub max_items: Option<usize>,
     /// Show values inside values so deep
-    #[arg(long, value_name = "N")]
-    pub depth: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = deep)]
+    pub depth: Option<usize>,
 }
 
-/// How an answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// For a person.
-    Text,
-    /// JSON; of entries, one line each.
-    Json,
-    /// Comma-separated values (RFC 4180).
-    Csv,
+/// Reads a depth. Values are walked by recursion, whose stack is bounded.
+fn deep(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|depth| *depth <= 64).ok_or_else(|| "a number from 0 to 64".to_owned())
 }
 
 const EXPRESSION: &str = "\
@@ -190,18 +184,6 @@ pub struct LocalsArgs {
     /// How much of each value
     #[command(flatten)]
     pub limits: LimitArgs,
-}
-
-impl PrintArgs {
-    /// How the entries are to be written.
-    #[must_use]
-    pub fn format(&self) -> Format {
-        match (self.json, self.csv) {
-            (true, _) => Format::Json,
-            (_, true) => Format::Csv,
-            _ => Format::Text,
-        }
-    }
 }
 
 /// Words that are no command, or that ask for help.

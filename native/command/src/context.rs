@@ -24,6 +24,9 @@ pub struct Context<'a> {
     pub limits: Limits,
     /// Called now and then in long work, with the entries so far and of how many.
     pub progress: Option<&'a dyn Fn(u64, u64)>,
+    /// Takes what must not be mixed with an answer that a program reads (what is wrong with a map that is
+    /// written as CSV); `None` if there is no other place for it.
+    pub notes: Option<&'a dyn Fn(&str)>,
     /// Whether the user wants the command to end now.
     pub interrupted: &'a dyn Fn() -> bool,
 }
@@ -51,9 +54,32 @@ pub enum Error {
     /// The process doesn't give it.
     #[error(transparent)]
     Target(#[from] gotarget::Error),
+    /// A map has entries, and this is none.
+    #[error("{expression} is not a map, and {option} choose among a map's entries: leave them out")]
+    NoEntries {
+        /// What was given.
+        expression: String,
+        /// What was asked for.
+        option: &'static str,
+    },
+    /// No variable is shown.
+    #[error("no package variable whose name contains `{pattern}` is a map: `maps` without a pattern lists all of them")]
+    NoMaps {
+        /// What the names should contain.
+        pattern: String,
+    },
+    /// Variables of which frame?
+    #[error("no frame is selected: choose one with --goroutine N [--frame K]; `goroutines` lists them")]
+    NoFrame,
     /// The answer cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+}
+
+impl From<goprogram::Error> for Error {
+    fn from(error: goprogram::Error) -> Self {
+        Error::Target(error.into())
+    }
 }
 
 impl Error {

@@ -7,11 +7,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod arguments;
+mod check;
 mod context;
+mod get;
+mod goroutines;
+mod header;
+mod locals;
+mod maps;
+mod print;
 mod run;
+mod variables;
 
 pub use arguments::{
-    CheckArgs, Command, Format, GetArgs, GoroutinesArgs, HeaderArgs, LimitArgs, LocalsArgs, MapsArgs, PrintArgs, Usage,
-    parse,
+    CheckArgs, Command, GetArgs, GoroutinesArgs, HeaderArgs, LimitArgs, LocalsArgs, MapsArgs, PrintArgs, Usage, parse,
 };
 pub use context::{Context, Error, Status};

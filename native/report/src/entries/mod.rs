@@ -24,14 +24,16 @@ pub enum EntryFormat {
 }
 
 impl EntryFormat {
-    /// Writes what comes before the first entry: of a map whose header promises `len` of them.
-    pub fn head(&self, map: &Subject, len: u64, palette: &Palette, out: &mut Vec<u8>) {
+    /// Writes what comes before the first entry. `len` is how many the map's header promises; a sync.Map has
+    /// no such count.
+    pub fn head(&self, map: &Subject, len: Option<u64>, palette: &Palette, out: &mut Vec<u8>) {
         match self {
             EntryFormat::Text => {
                 let Subject { expression, type_name, address, go } = map;
+                let count = len.map_or_else(String::new, |len| format!(", {}", entries(len)));
                 let head = match address {
                     0 => format!("{expression}: {type_name}, nil (Go {go})"),
-                    _ => format!("{expression}: {type_name} at {address:#x}, {} (Go {go})", entries(len)),
+                    _ => format!("{expression}: {type_name} at {address:#x}{count} (Go {go})"),
                 };
                 out.extend_from_slice(paint(palette.heading, &head).as_bytes());
                 out.push(b'\n');

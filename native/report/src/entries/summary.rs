@@ -30,6 +30,9 @@ pub struct PrintSummary {
     pub interrupted: bool,
     /// Why a key was looked for in all entries.
     pub why_scanned: Option<String>,
+    /// What contradicts itself in a sync.Map, which has no header to show it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// Whether only some entries were asked for.
     #[serde(skip)]
     pub chosen: bool,
@@ -39,34 +42,39 @@ pub struct PrintSummary {
 }
 
 impl PrintSummary {
+    /// Of a map with nothing in it, and nothing wrong with it.
+    #[must_use]
+    pub fn new(map: Subject) -> Self {
+        PrintSummary {
+            map,
+            len: 0,
+            entries: 0,
+            findings: Vec::new(),
+            more_findings: 0,
+            written_meanwhile: false,
+            untested: 0,
+            limited: false,
+            interrupted: false,
+            why_scanned: None,
+            doubts: Vec::new(),
+            chosen: false,
+            sorted: None,
+        }
+    }
+
     /// Whether there is damage, or the answer may be inexact.
     #[must_use]
     pub fn is_alarming(&self) -> bool {
-        self.written_meanwhile || !self.findings.is_empty() || self.untested > 0
-    }
-
-    /// What a person should know beside the entries; nothing where all entries are shown and all is well.
-    #[must_use]
-    pub fn remarks(&self, palette: &Palette) -> String {
-        let mut remarks = Vec::new();
-        if self.chosen || self.limited {
-            let of = if self.limited { " (there may be more: --limit)" } else { "" };
-            remarks.push(format!("{} of {} shown{of}", self.entries, entries(self.len)));
-        }
-        remarks.extend(self.sorted.map(|count| format!("{} sorted in memory", entries(count))));
-        remarks.extend(self.why_scanned.as_ref().map(|why| format!("all entries were searched: {why}")));
-        let mut text = String::new();
-        if !remarks.is_empty() {
-            text.push_str(&paint(palette.faint, &remarks.join("; ")));
-            text.push('\n');
-        }
-        text.push_str(&self.alarms(palette));
-        text
+        self.written_meanwhile || !self.findings.is_empty() || !self.doubts.is_empty() || self.untested > 0
     }
 
     /// Damage, and whatever makes the answer inexact.
-    fn alarms(&self, palette: &Palette) -> String {
+    #[must_use]
+    pub fn alarms(&self, palette: &Palette) -> String {
         let mut text = finding::lines(&self.findings, self.more_findings, self.map.address, palette);
+        for doubt in &self.doubts {
+            text.push_str(&format!("{}: {doubt}\n", paint(palette.alarm, "DAMAGED")));
+        }
         if self.written_meanwhile {
             text.push_str(&finding::written_meanwhile(palette));
         }
@@ -85,11 +93,24 @@ impl PrintSummary {
     }
 }
 
-/// [`PrintSummary::remarks`] as text.
+/// What a person should know beside the entries; nothing where all entries are shown and all is well.
 impl Report for PrintSummary {
     const SCHEMA: &'static str = "redhanded.print/1";
 
     fn text(&self, palette: &Palette) -> String {
-        self.remarks(palette)
+        let mut remarks = Vec::new();
+        if self.chosen || self.limited {
+            let more = if self.limited { " (there may be more: --limit)" } else { "" };
+            remarks.push(format!("{} of {} shown{more}", self.entries, entries(self.len)));
+        }
+        remarks.extend(self.sorted.map(|count| format!("{} sorted in memory", entries(count))));
+        remarks.extend(self.why_scanned.as_ref().map(|why| format!("all entries were searched: {why}")));
+        let mut text = String::new();
+        if !remarks.is_empty() {
+            text.push_str(&paint(palette.faint, &remarks.join("; ")));
+            text.push('\n');
+        }
+        text.push_str(&self.alarms(palette));
+        text
     }
 }

@@ -25,6 +25,16 @@ impl Rendered {
             json: RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned()),
         }
     }
+
+    /// A value as a person has written it, where it is not known otherwise.
+    #[must_use]
+    pub fn written(text: &str) -> Self {
+        let mut json = Vec::new();
+        super::json::string(text, &mut json);
+        let as_string = || RawValue::from_string(String::from_utf8_lossy(&json).into_owned());
+        let json = RawValue::from_string(text.to_owned()).or_else(|_| as_string());
+        Rendered { text: text.to_owned(), json: json.unwrap_or_else(|_| RawValue::NULL.to_owned()) }
+    }
 }
 
 impl Serialize for Rendered {

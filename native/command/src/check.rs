@@ -1,0 +1,81 @@
+//! `check`: the structure of one map, or of all.
+
+use std::io::Write;
+
+use gomap::ScanOptions;
+use gotarget::expression::{self, MapValue};
+use gotarget::{hasher, map};
+use report::{CheckReport, CheckedMap};
+
+use crate::arguments::CheckArgs;
+use crate::context::{Context, Error, Status};
+use crate::variables;
+
+impl CheckArgs {
+    pub(crate) fn run(&self, context: &Context<'_>, out: &mut dyn Write) -> Result<Status, Error> {
+        let report = match &self.expression {
+            Some(expression) => {
+                let value = expression::map(&context.target, context.frame.as_ref(), expression)?;
+                CheckReport { maps: vec![check(context, &value)?], interrupted: false }
+            }
+            None => all(context)?,
+        };
+        context.show(&report, self.json, out)?;
+        Ok(Status::found(report.maps.iter().any(CheckedMap::is_alarming)))
+    }
+}
+
+fn all(context: &Context<'_>) -> Result<CheckReport, Error> {
+    let mut report = CheckReport { maps: Vec::new(), interrupted: false };
+    for found in variables::maps(context, "")? {
+        if (context.interrupted)() {
+            report.interrupted = true;
+            break;
+        }
+        let checked = found.value.and_then(|value| check(context, &value));
+        report.maps.push(checked.unwrap_or_else(|error| CheckedMap {
+            error: Some(error.to_string()),
+            ..unchecked(context, &found.as_nil)
+        }));
+    }
+    Ok(report)
+}
+
+/// A map of which nothing is known.
+fn unchecked(context: &Context<'_>, value: &MapValue) -> CheckedMap {
+    CheckedMap {
+        map: context.subject(value),
+        len: 0,
+        entries: 0,
+        findings: Vec::new(),
+        more_findings: 0,
+        written_meanwhile: false,
+        why_not_hashed: None,
+        error: None,
+    }
+}
+
+fn check(context: &Context<'_>, value: &MapValue) -> Result<CheckedMap, Error> {
+    let target = &context.target;
+    let opened = map::open(target, value)?;
+    let types = hasher::Types::new(target);
+    let mark = context.mark(value.header);
+    let hasher = if value.header.0 == 0 { None } else { Some(hasher::hasher(target, &opened, &types)) };
+    let options = ScanOptions {
+        hasher: hasher.as_ref().and_then(|hasher| hasher.as_ref().ok()),
+        types: &types,
+        progress: context.progress,
+        ..ScanOptions::default()
+    };
+    let threads = (!context.unstopped).then_some(context.threads);
+    let checked = map::check(target, &opened, &options, threads)?;
+    Ok(CheckedMap {
+        len: checked.header.len(),
+        entries: checked.entries,
+        findings: checked.findings.iter().map(Into::into).collect(),
+        more_findings: checked.more,
+        written_meanwhile: context.has_changed(value.header, &mark),
+        why_not_hashed: hasher.and_then(Result::err).map(|no_hasher| no_hasher.to_string()),
+        ..unchecked(context, value)
+    })
+}
