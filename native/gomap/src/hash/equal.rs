@@ -5,8 +5,12 @@ use super::shape::KeyShape;
 use super::{KeyTypes, MAX_DEPTH, MAX_STEPS};
 use crate::source::Source;
 
-pub(super) fn equal(shape: &KeyShape, a: &[u8], b: &[u8], source: &dyn Source, types: &dyn KeyTypes) -> Option<bool> {
-    Comparison { source, types, steps: MAX_STEPS }.equal(shape, a, b, MAX_DEPTH)
+impl KeyShape {
+    /// Whether two keys are equal as Go compares them: NaN equals nothing, not even itself. `None` if memory
+    /// that belongs to one can't be read, or if an interface in it holds an unknown type.
+    pub fn equal(&self, a: &[u8], b: &[u8], source: &dyn Source, types: &dyn KeyTypes) -> Option<bool> {
+        Comparison { source, types, steps: MAX_STEPS }.equal(self, a, b, MAX_DEPTH)
+    }
 }
 
 /// Two keys being compared.

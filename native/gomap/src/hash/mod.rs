@@ -141,10 +141,9 @@ impl Hasher {
         walk.steps(&self.plan, key, 0, seed, MAX_DEPTH)
     }
 
-    /// Whether two keys are equal as Go compares them: NaN equals nothing, not even itself. `None` if memory
-    /// that belongs to one can't be read, or if an interface in it holds an unknown type.
+    /// Whether two keys are equal, as [`KeyShape::equal`] says.
     pub fn equal(&self, a: &[u8], b: &[u8], source: &dyn Source, types: &dyn KeyTypes) -> Option<bool> {
-        equal::equal(&self.shape, a, b, source, types)
+        self.shape.equal(a, b, source, types)
     }
 }
 
