@@ -21,6 +21,9 @@ pub enum Error {
         /// Its address.
         address: u64,
     },
+    /// The slots don't fit into a bucket or group.
+    #[error("the map type's keys and elems don't fit into its buckets: its DWARF is damaged, rebuild the program")]
+    Slots,
 }
 
 /// The `N` bytes of `field`, which lies `offset` bytes into `bytes`.

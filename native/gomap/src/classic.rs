@@ -66,7 +66,7 @@ impl ClassicHeader {
         self.flags & self.bits.hash_writing != 0
     }
 
-    fn is_same_size(&self) -> bool {
+    pub(crate) fn is_same_size(&self) -> bool {
         self.flags & self.bits.same_size_grow != 0
     }
 

@@ -38,7 +38,8 @@ impl fmt::Display for Finding {
             "count" | "dirLen" | "table.index" => {
                 write!(f, "{field} = {}: {why}", value.cast_signed())
             }
-            "flags" | "writing" | "buckets" | "oldbuckets" | "extra" | "dirPtr" | "directory" | "table.groups.data" => {
+            "flags" | "writing" | "buckets" | "oldbuckets" | "extra" | "dirPtr" | "directory" | "table.groups.data"
+            | "overflow" | "tophash" | "control" | "key" | "elem" => {
                 write!(f, "{field} = {value:#x}: {why}")
             }
             _ => write!(f, "{field} = {value}: {why}"),
@@ -46,7 +47,50 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Collects findings about one map.
+/// So many findings are kept of one map; a damaged one may have millions.
+const MOST_FINDINGS: usize = 100;
+
+/// The findings about one map, the first of them.
+pub(crate) struct Findings {
+    /// Whether the flag byte says that a write is under way.
+    writing: bool,
+    pub(crate) list: Vec<Finding>,
+    /// How many there are beyond those.
+    pub(crate) more: u64,
+}
+
+impl Findings {
+    pub(crate) fn new(writing: bool) -> Self {
+        Findings { writing, list: Vec::new(), more: 0 }
+    }
+
+    /// Records what no step of the runtime leaves behind.
+    pub(crate) fn damaged(&mut self, address: u64, field: &'static str, value: u64, why: fmt::Arguments<'_>) {
+        self.add(address, field, value, Verdict::Damaged, why);
+    }
+
+    /// Records what a write leaves behind between two of its steps.
+    pub(crate) fn in_between(&mut self, address: u64, field: &'static str, value: u64, why: fmt::Arguments<'_>) {
+        let verdict = if self.writing { Verdict::BeingWritten } else { Verdict::Unmarked };
+        self.add(address, field, value, verdict, why);
+    }
+
+    pub(crate) fn extend(&mut self, findings: Vec<Finding>) {
+        let room = MOST_FINDINGS.saturating_sub(self.list.len());
+        self.more += findings.len().saturating_sub(room) as u64;
+        self.list.extend(findings.into_iter().take(room));
+    }
+
+    fn add(&mut self, address: u64, field: &'static str, value: u64, verdict: Verdict, why: fmt::Arguments<'_>) {
+        if self.list.len() < MOST_FINDINGS {
+            self.list.push(Finding { field, value, address, verdict, why: why.to_string() });
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+/// Collects findings about one header or table.
 pub(crate) struct Judge<'a> {
     /// Address of the structure that is being judged.
     pub(crate) address: u64,

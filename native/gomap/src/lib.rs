@@ -26,6 +26,7 @@ mod slots;
 mod source;
 mod swiss;
 mod table;
+mod walk;
 
 pub use bytes::Error;
 pub use check::{Check, check};

@@ -8,6 +8,7 @@ use crate::hash::{Hasher, KeyTypes, NoTypes};
 use crate::header::Header;
 use crate::slots::MapView;
 use crate::source::Source;
+use crate::walk::Walk;
 
 /// One entry of a map. The bytes live until the next one is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,14 +85,30 @@ impl Scan {
 
 /// Shows each entry of a map once.
 ///
+/// In the middle of a growth, a split or an evacuation the entries are taken from where they are whole. While the
+/// flag byte says that a write is under way, an entry whose key's hash contradicts its place is left out.
+///
 /// # Errors
-/// The header cannot be read. Whatever else is wrong is a finding.
+/// The header cannot be read, or the slots are impossible. Whatever else is wrong is a finding.
 pub fn scan(
     map: &MapView<'_>,
     source: &dyn Source,
     options: &ScanOptions<'_>,
     visit: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
 ) -> Result<Scan, Error> {
-    let _ = (map, source, options, visit);
-    todo!()
+    let mut walk = Walk::new(map, source, options, false, visit)?;
+    let stopped_early = walk.go();
+    if walk.header.is_writing() {
+        walk.note_write();
+    }
+    Ok(Scan {
+        header: walk.header,
+        entries: walk.entries,
+        bytes_read: walk.bytes_read(),
+        findings: walk.findings.list,
+        more: walk.findings.more,
+        digest: walk.digest.map(|digest| digest.0),
+        written_meanwhile: walk.written_meanwhile,
+        stopped_early,
+    })
 }

@@ -36,10 +36,10 @@ pub(crate) const MAX_TABLE_USED: u16 = MAX_TABLE_CAPACITY / 8 * 7;
 
 /// The longest directory that is read, in entries: 1 GiB of them, and as many tables of a KiB or
 /// more, is more than a machine has.
-const MAX_ENTRIES: u64 = 1 << 27;
+pub(crate) const MAX_ENTRIES: u64 = 1 << 27;
 
 /// How many directory entries are read at once.
-const ENTRIES_AT_ONCE: u64 = 8192;
+pub(crate) const ENTRIES_AT_ONCE: u64 = 8192;
 
 impl Table {
     /// Reads a table's fields from its bytes.
@@ -60,7 +60,7 @@ impl Table {
     }
 
     /// How many slots the runtime fills before it grows the table (maxGrowthLeft).
-    fn max_used(&self) -> u16 {
+    pub(crate) fn max_used(&self) -> u16 {
         if u64::from(self.capacity) <= GROUP_SLOTS { self.capacity.saturating_sub(1) } else { self.capacity / 8 * 7 }
     }
 }
@@ -205,7 +205,7 @@ impl Tables {
     }
 }
 
-fn judge_table(placed: &PlacedTable, header: &SwissHeader, judge: &mut Judge<'_>) {
+pub(crate) fn judge_table(placed: &PlacedTable, header: &SwissHeader, judge: &mut Judge<'_>) {
     let PlacedTable { address, table, .. } = placed;
     let capacity = table.capacity;
     let groups = u64::from(capacity) / GROUP_SLOTS;
