@@ -22,18 +22,10 @@ impl std::fmt::Debug for FrameContext<'_> {
     }
 }
 
-impl FrameContext<'static> {
-    /// A frame of which no register is known: any but the innermost, or one of a goroutine that no thread runs.
-    #[must_use]
-    pub fn without_registers(pc: Pc) -> Self {
-        FrameContext { pc: pc.instruction(), cfa: Some(pc.cfa), registers: &|_| None }
-    }
-}
-
 impl<'a> FrameContext<'a> {
-    /// The innermost frame of a thread, with the thread's registers.
+    /// A frame of a stack, with those of its registers that are known.
     #[must_use]
-    pub fn innermost(pc: Pc, registers: &'a dyn Fn(Register) -> Option<u64>) -> Self {
+    pub fn new(pc: Pc, registers: &'a dyn Fn(Register) -> Option<u64>) -> Self {
         FrameContext { pc: pc.instruction(), cfa: Some(pc.cfa), registers }
     }
 }

@@ -292,7 +292,7 @@ mod tests {
             ("main.a['x]", 8),
             ("main.a]", 7),
             ("main.a[0].", 11),
-            ("(map[int]int)", 14),
+            ("(map[int]int)", 10),
             ("(main.x", 1),
             ("(int)0xzz", 6),
             ("'main.x", 8),

@@ -72,8 +72,7 @@ impl<'a> Values<'a> {
         Walk::new(self).value(self.types.id(ty), Source::Memory(addr))
     }
 
-    /// The value whose own bytes are `bytes`. `addr` says where they came from, so that a pointer back to them
-    /// is seen to be one.
+    /// The value whose own bytes are `bytes`; `addr` says where they came from.
     pub fn decode(&self, ty: TypeRef, bytes: &[u8], addr: Option<RuntimeAddr>) -> Value {
         self.decode_with(self.decoder(ty), bytes, addr)
     }

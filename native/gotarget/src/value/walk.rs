@@ -34,10 +34,8 @@ pub(super) struct Walk<'w, 'a> {
     left: usize,
     /// How deep the present value is nested.
     depth: usize,
-    /// Whether a pointer was followed to it.
-    followed: bool,
-    /// What it is a part of: addresses and types.
-    open: Vec<(RuntimeAddr, TypeId)>,
+    /// The pointer that was followed to it. There is one at most.
+    followed: Option<u64>,
 }
 
 /// Where a value's bytes come from.
@@ -51,7 +49,7 @@ pub(super) enum Source<'b> {
 impl<'w, 'a> Walk<'w, 'a> {
     pub(super) fn new(values: &'w Values<'a>) -> Self {
         let left = values.limits.items.saturating_mul(VALUES_PER_ITEM).max(LEAST_VALUES);
-        Walk { values, left, depth: 0, followed: false, open: Vec::new() }
+        Walk { values, left, depth: 0, followed: None }
     }
 
     pub(super) fn plan(&self, ty: TypeId) -> Rc<Plan> {
@@ -61,18 +59,18 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// The value of type `ty`, and all below it.
     pub(super) fn value(&mut self, ty: TypeId, source: Source<'_>) -> Value {
         let plan = self.plan(ty);
-        self.planned(ty, &plan, source)
+        self.planned(&plan, source)
     }
 
-    fn planned(&mut self, ty: TypeId, plan: &Plan, source: Source<'_>) -> Value {
+    fn planned(&mut self, plan: &Plan, source: Source<'_>) -> Value {
         let Some(left) = self.left.checked_sub(1) else { return Value::Cut };
         self.left = left;
         match source {
             Source::Bytes(bytes, addr) => match part(bytes, 0, plan.size) {
-                Some(bytes) => self.within(ty, addr, |walk| walk.decode(plan, bytes, addr)),
+                Some(bytes) => self.decode(plan, bytes, addr),
                 None => unreadable(addr.unwrap_or(RuntimeAddr(0)), "its bytes are cut off"),
             },
-            Source::Memory(addr) => self.within(ty, Some(addr), |walk| walk.from_memory(plan, addr)),
+            Source::Memory(addr) => self.from_memory(plan, addr),
         }
     }
 
@@ -88,15 +86,6 @@ impl<'w, 'a> Walk<'w, 'a> {
                 Err(why) => Value::Unreadable { addr: addr.0, why },
             },
         }
-    }
-
-    /// Remembers that what `show` shows is part of the value at `addr`.
-    fn within(&mut self, ty: TypeId, addr: Option<RuntimeAddr>, show: impl FnOnce(&mut Self) -> Value) -> Value {
-        let before = self.open.len();
-        self.open.extend(addr.map(|addr| (addr, ty)));
-        let value = show(self);
-        self.open.truncate(before);
-        value
     }
 
     /// Shows parts of a value, unless they are nested too deeply.
@@ -154,7 +143,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         for Member { name, offset, ty } in members {
             let plan = self.plan(*ty);
             let value = match source(*offset, plan.size) {
-                Some(source) => self.planned(*ty, &plan, source),
+                Some(source) => self.planned(&plan, source),
                 None => unreadable(RuntimeAddr(0), "its structure is smaller"),
             };
             shown.push((name.clone(), value));
@@ -211,7 +200,7 @@ impl<'w, 'a> Walk<'w, 'a> {
                 // The piece reaches where nothing is mapped, or one item is larger than a piece.
                 Err(_) => {
                     for item in 0..count {
-                        let value = self.planned(elem, &plan, Source::Memory(from.plus(item.wrapping_mul(plan.size))));
+                        let value = self.planned(&plan, Source::Memory(from.plus(item.wrapping_mul(plan.size))));
                         let ends = matches!(value, Value::Unreadable { .. });
                         items.push(value);
                         if ends {
@@ -236,7 +225,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         for at in 0..shown {
             let offset = at.wrapping_mul(plan.size);
             let Some(bytes) = part(bytes, offset, plan.size).filter(|_| self.left > 0) else { break };
-            items.push(self.planned(elem, &plan, Source::Bytes(bytes, addr.map(|addr| addr.plus(offset)))));
+            items.push(self.planned(&plan, Source::Bytes(bytes, addr.map(|addr| addr.plus(offset)))));
         }
         Items { items, len }
     }
@@ -247,11 +236,11 @@ impl<'w, 'a> Walk<'w, 'a> {
             return Value::Nil;
         }
         let to = match to {
-            Some(to) if self.open.contains(&(RuntimeAddr(addr), to)) => Pointee::Cycle,
-            Some(to) if !self.followed && self.depth < self.values.limits.depth => {
-                self.followed = true;
+            _ if self.followed == Some(addr) => Pointee::Cycle,
+            Some(to) if self.followed.is_none() && self.depth < self.values.limits.depth => {
+                self.followed = Some(addr);
                 let value = self.nested(|walk| walk.value(to, Source::Memory(RuntimeAddr(addr))));
-                self.followed = false;
+                self.followed = None;
                 Pointee::Value(Box::new(value))
             }
             _ => Pointee::NotFollowed,
@@ -368,7 +357,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             Special::Wrapper { offset, value } => {
                 let plan = self.plan(value);
                 let addr = addr.map(|addr| addr.plus(offset));
-                self.planned(value, &plan, Source::Bytes(part(bytes, offset, plan.size)?, addr))
+                self.planned(&plan, Source::Bytes(part(bytes, offset, plan.size)?, addr))
             }
             Special::SyncMap => self.nested(|walk| walk.sync_map(bytes)),
         })

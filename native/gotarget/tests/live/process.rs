@@ -34,17 +34,7 @@ impl Process {
         let (folder, file) = toolchain::build(go, name, arguments);
         let mut child = Command::new(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let memory = LiveMemory::of(child.id().cast_signed()).unwrap();
-        let program = Program::open(&file).unwrap();
-        let mut process = Process {
-            child,
-            program,
-            bias: LoadBias(0),
-            memory,
-            names: Names::default(),
-            told: Vec::new(),
-            _folder: folder,
-        };
+        let mut told = Vec::new();
         let mut is_ready = false;
         for line in output.lines() {
             let line = line.unwrap();
@@ -52,11 +42,16 @@ impl Process {
             if is_ready {
                 break;
             }
-            process.told.push(serde_json::from_str(&line).unwrap());
+            told.push(serde_json::from_str(&line).unwrap());
         }
-        assert!(is_ready, "{go} {name} ended by itself: {}", process.child.wait().unwrap());
-        process.bias = load_bias(process.pid(), &process.program);
-        process
+        if !is_ready {
+            panic!("{go} {name} ended by itself: {}", child.wait().unwrap());
+        }
+        // Not earlier: in the middle of exec, a process has nothing to be read yet.
+        let memory = LiveMemory::of(child.id().cast_signed()).unwrap();
+        let program = Program::open(&file).unwrap();
+        let bias = load_bias(child.id(), &program);
+        Process { child, program, bias, memory, names: Names::default(), told, _folder: folder }
     }
 
     pub(crate) fn pid(&self) -> u32 {
