@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -69,6 +70,18 @@ impl Corpus {
             }
             said.push(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")));
         }
+    }
+
+    /// Has it stop itself, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        self.tell("stop");
+        let stopped = waitid(Id::Pid(Pid::from_raw(self.pid())), WaitPidFlag::WSTOPPED).unwrap();
+        assert!(matches!(stopped, WaitStatus::Stopped(..)), "{stopped:?}");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        kill(Pid::from_raw(self.pid()), Signal::SIGCONT).unwrap();
     }
 
     /// A core that gdb makes of it while it runs.

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::builds::{Go, is_thorough, toolchains};
-use crate::figures;
+use crate::figures::{self, Problems};
 use crate::reading::Reader;
 use crate::script::{Content, Script, expression};
 
@@ -146,7 +146,7 @@ fn step(script: &mut Script, stepper: &mut Stepper, kind: &str, action: &str, ev
     stepper.wait();
     {
         let target = script.process.target();
-        let reader = Reader::new(target, &expression(kind));
+        let mut reader = Reader::new(target, &expression(kind));
         let header = reader.map().value.header.0;
         let mut stores = 0;
         loop {
@@ -164,6 +164,8 @@ fn step(script: &mut Script, stepper: &mut Stepper, kind: &str, action: &str, ev
             if !is_header && (stores % every != 0 || stores / every > READINGS) {
                 continue;
             }
+            // Whoever looks comes in the middle of the write, and knows nothing from before.
+            reader.learn();
             let reading = reader.read(false);
             let (entries, has_finding) = (reading.canonical(), !reading.findings.is_empty());
             match seen.last_mut() {
@@ -283,17 +285,18 @@ fn walk(go: &Go, kind: &str, counts: &mut Counts) {
 fn in_the_middle_of_any_write_the_entries_are_what_they_were_or_a_finding_says_so() {
     let kinds: &[&str] =
         if is_thorough() { &["int", "int32", "string", "point", "indirect", "set"] } else { &["int", "string"] };
+    let mut all = Problems::default();
     for go in toolchains() {
-        let mut all = Counts::default();
+        let mut counts = Counts::default();
         for kind in kinds {
-            walk(&go, kind, &mut all);
+            walk(&go, kind, &mut counts);
         }
-        let Counts { writes, instructions, readings, exact, findings, mut wrong } = all;
+        let Counts { writes, instructions, readings, exact, findings, wrong } = counts;
         figures::note(&json!({
             "proof": "steps", "go": go.name(), "writes": writes, "instructions": instructions, "readings": readings,
             "exact": exact, "findings": findings, "wrong": wrong.len(),
         }));
-        wrong.truncate(20);
-        assert!(wrong.is_empty(), "{}:\n{}", go.name(), wrong.join("\n"));
+        all.add(&go.name(), &wrong);
     }
+    all.settle();
 }
