@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
+use clap::builder::ValueParser;
+use clap::{Arg, ArgMatches, Args, ColorChoice, FromArgMatches, Subcommand, ValueHint};
+use clap_complete::Shell;
 
 // Which process, and how it is read. (No doc comment: it would become every command's description.)
 #[derive(Debug, Clone, Args)]
@@ -11,15 +13,16 @@ pub(crate) struct ProcessArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
     /// The executable, where it is not found by itself
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) exe: Option<PathBuf>,
     /// Stop the process for the time of the read
-    #[arg(long, requires = "pid")]
+    #[arg(long, conflicts_with = "core")]
     pub(crate) stop: bool,
     /// See the variables of this goroutine
     #[arg(long, value_name = "N")]
     pub(crate) goroutine: Option<u64>,
-    /// See the variables of this frame of the goroutine's stack, 0 the innermost
+    /// See the variables of this frame of the goroutine's stack: 0 is the innermost [default: the innermost
+    /// outside the runtime]
     #[arg(long, value_name = "K", requires = "goroutine")]
     pub(crate) frame: Option<usize>,
 }
@@ -28,28 +31,88 @@ pub(crate) struct ProcessArgs {
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct SourceArgs {
-    /// A running process
-    #[arg(short, long, value_name = "PID")]
+    /// A running process: it is not stopped, unless you say --stop
+    #[arg(short, long, value_name = "PID", value_parser = process_number())]
     pub(crate) pid: Option<i32>,
     /// A core file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) core: Option<PathBuf>,
 }
+
+/// The commands that need no process.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Own {
+    /// Say what this machine allows, and what to do where it doesn't
+    Doctor(DoctorArgs),
+    /// Print a script that completes commands and options in your shell
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// Your shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man {
+        /// Write the pages of all commands into this folder instead
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+}
+
+// What the doctor looks at.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Exit status 1: something that the commands need is not allowed.")]
+pub(crate) struct DoctorArgs {
+    /// Say also whether this process can be looked at
+    #[arg(short, long, value_name = "PID", value_parser = process_number())]
+    pub(crate) pid: Option<i32>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const COMPLETIONS: &str = "\
+Examples:
+  redhanded completions bash > ~/.local/share/bash-completion/completions/redhanded
+  redhanded completions zsh > ~/.zfunc/_redhanded
+  redhanded completions fish > ~/.config/fish/completions/redhanded.fish";
+
+const EXAMPLES: &str = "\
+Examples:
+  redhanded maps -p 4711                            which maps are there?
+  redhanded print -p 4711 main.users                all entries of one
+  redhanded get -p 4711 main.users '\"alice\"'        one entry, by its hash
+  redhanded check --core core.4711                  is any map damaged?
+  redhanded print --core core.4711 main.users --where 'elem.Age > 30' --csv > users.csv
+
+Exit status: 0 nothing is wrong; 1 damage, a map that was written while it was read, or no such key; 2 an error.";
 
 /// The command line, read.
 pub(crate) enum Cli {
     /// A command on a process.
-    Look(command::Command, ProcessArgs),
+    Look { command: Box<command::Command>, process: ProcessArgs, color: ColorChoice },
+    /// Another one.
+    Own { own: Own, color: ColorChoice },
 }
 
 /// The whole command line. The commands on a process are the debuggers', each with [`ProcessArgs`] beside its own.
 pub(crate) fn cli() -> clap::Command {
+    let color = Arg::new("color")
+        .long("color")
+        .global(true)
+        .value_name("WHEN")
+        .value_parser(clap::value_parser!(ColorChoice))
+        .default_value("auto")
+        .help("When to use colours");
     let cli = clap::Command::new("redhanded")
         .about("Reads the maps of a Go process, live or dead, exactly and fast")
         .version(env!("CARGO_PKG_VERSION"))
+        .after_help(EXAMPLES)
+        .max_term_width(120)
         .subcommand_required(true)
-        .arg_required_else_help(true);
-    command::Command::augment_subcommands(cli).mut_subcommands(ProcessArgs::augment_args)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true);
+    let cli = command::Command::augment_subcommands(cli).mut_subcommands(ProcessArgs::augment_args);
+    Own::augment_subcommands(cli).arg(color)
 }
 
 impl Cli {
@@ -60,8 +123,39 @@ impl Cli {
     }
 
     fn from_matches(matches: &ArgMatches) -> Result<Cli, clap::Error> {
-        let command = command::Command::from_arg_matches(matches)?;
-        let (_, matches) = matches.subcommand().unwrap_or(("", matches));
-        Ok(Cli::Look(command, ProcessArgs::from_arg_matches(matches)?))
+        let color = matches.get_one("color").copied().unwrap_or(ColorChoice::Auto);
+        let (name, rest) = matches.subcommand().unwrap_or(("", matches));
+        if Own::has_subcommand(name) {
+            return Ok(Cli::Own { own: Own::from_arg_matches(matches)?, color });
+        }
+        let command = Box::new(command::Command::from_arg_matches(matches)?);
+        Ok(Cli::Look { command, process: ProcessArgs::from_arg_matches(rest)?, color })
+    }
+}
+
+/// Numbers of processes begin at 1.
+fn process_number() -> ValueParser {
+    clap::value_parser!(i32).range(1..).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        cli().debug_assert();
+    }
+
+    #[test]
+    fn a_process_or_a_core_is_required_and_only_one() {
+        let parse = |words: &str| cli().try_get_matches_from(words.split(' '));
+        assert!(parse("redhanded print -p 1 main.m").is_ok());
+        assert!(parse("redhanded print --core core main.m").is_ok());
+        assert!(parse("redhanded print main.m").is_err());
+        assert!(parse("redhanded print -p 1 --core core main.m").is_err());
+        assert!(parse("redhanded print -p 0 main.m").is_err());
+        assert!(parse("redhanded print --core core --stop main.m").is_err());
+        assert!(parse("redhanded print -p 1 main.m --frame 1").is_err());
     }
 }

@@ -1,9 +1,58 @@
-//! The command `redhanded`.
+//! The command `redhanded`: looks at the maps of a Go process, live or dead.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod arguments;
+mod colour;
+mod doctor;
+mod error;
+mod interrupt;
+mod look;
+mod output;
+mod pages;
+mod progress;
 
-fn main() {
-    let _ = arguments::Cli::parse();
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::{Cli, Own};
+use command::Status;
+use error::Error;
+
+/// What a command ends with when it has no answer.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let answered = match &cli {
+        Cli::Look { command, process, color } => look::run(command, process, *color),
+        Cli::Own { own: Own::Doctor(args), color } => doctor::run(args, *color),
+        Cli::Own { own: Own::Completions { shell }, .. } => pages::completions(*shell),
+        Cli::Own { own: Own::Man { dir }, .. } => pages::man(dir.as_deref()),
+    };
+    match answered {
+        Ok(Status::Clean) => ExitCode::SUCCESS,
+        Ok(Status::Found) => ExitCode::from(1),
+        // Whoever read it has seen enough.
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Says something on stderr, which may be closed.
+fn say(what: &dyn std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "redhanded: {what}");
+}
+
+impl Error {
+    fn is_broken_pipe(&self) -> bool {
+        match self {
+            Error::Command(error) => error.is_broken_pipe(),
+            Error::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            _ => false,
+        }
+    }
 }

@@ -8,6 +8,7 @@
 
 mod access;
 mod check;
+mod doctor;
 mod entries;
 pub mod facts;
 mod finding;
@@ -26,6 +27,7 @@ mod words;
 
 pub use access::{AccessLine, FlagByte, ForeignLine, Step};
 pub use check::{CheckReport, CheckedMap};
+pub use doctor::{DoctorReport, Examined};
 pub use entries::{Columns, EntryFormat, PrintSummary};
 pub use finding::FindingLine;
 pub use frame::Frame;

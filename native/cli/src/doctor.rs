@@ -1,0 +1,172 @@
+//! `doctor`: what this machine allows, and what to do where it doesn't.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use clap::ColorChoice;
+use command::Status;
+use gotarget::{LiveMemory, Memory, Process, RuntimeAddr};
+use report::{DoctorReport, Examined, Report};
+
+use crate::arguments::DoctorArgs;
+use crate::colour;
+use crate::error::Error;
+
+/// The commands that read a process.
+const READERS: &str = "print, get, header, check, maps, goroutines, locals with -p";
+
+/// Examines the machine.
+pub(crate) fn run(args: &DoctorArgs, color: ColorChoice) -> Result<Status, Error> {
+    let mut examined = vec![machine(), whose()];
+    examined.extend(patient());
+    examined.extend([cores(), debugger()]);
+    examined.extend(args.pid.map(process));
+    let report = DoctorReport::new(examined);
+    let mut text =
+        if args.json { report.json().map_err(io::Error::from)? } else { report.text(&colour::palette(color)) };
+    if args.json {
+        text.push('\n');
+    }
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(Status::found(!report.ok))
+}
+
+fn machine() -> Examined {
+    let here = format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH);
+    let ok = here == "linux/x86_64";
+    Examined {
+        name: "machine",
+        needed_by: "all commands",
+        ok: Some(ok),
+        finding: here,
+        remedy: (!ok).then(|| "only Go programs for linux/amd64 can be read so far".to_owned()),
+    }
+}
+
+/// Whose processes may be read, by what the kernel is set to.
+fn whose() -> Examined {
+    let scope = trap::ptrace_scope();
+    let (ok, finding) = match (trap::has_ptrace_capability(), scope) {
+        (_, Some(3..)) => (false, "nobody may read another process (kernel.yama.ptrace_scope is 3)".to_owned()),
+        (true, _) => (true, "every process: you have CAP_SYS_PTRACE".to_owned()),
+        (false, None | Some(0)) => (true, "your own processes".to_owned()),
+        (false, Some(1)) => {
+            (false, "only processes that you start from the reader itself (kernel.yama.ptrace_scope is 1)".to_owned())
+        }
+        (false, Some(2)) => (false, "only those who have CAP_SYS_PTRACE (kernel.yama.ptrace_scope is 2)".to_owned()),
+    };
+    let remedy = (!ok).then(|| match scope {
+        Some(1) => "run with sudo, or allow it until the next boot with `sudo sysctl kernel.yama.ptrace_scope=0`; cores need neither".to_owned(),
+        Some(2) => "run with sudo; cores don't need that".to_owned(),
+        _ => "only a boot with another setting changes it: take a core (`kill -ABRT PID` with GOTRACEBACK=crash) and use --core".to_owned(),
+    });
+    Examined { name: "whose processes may be read", needed_by: READERS, ok: Some(ok), finding, remedy }
+}
+
+/// A process to try things on. It ends when this is dropped.
+struct Patient(Child);
+
+impl Patient {
+    fn new() -> io::Result<Self> {
+        Ok(Patient(Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?))
+    }
+
+    fn pid(&self) -> i32 {
+        self.0.id().cast_signed()
+    }
+
+    /// Whether a byte of it can be read.
+    fn read(&self) -> Result<(), String> {
+        let maps = fs::read_to_string(format!("/proc/{}/maps", self.pid())).map_err(|error| error.to_string())?;
+        let first = maps.split('-').next().and_then(|text| u64::from_str_radix(text, 16).ok()).unwrap_or(0);
+        let memory = LiveMemory::of(self.pid()).map_err(|error| error.to_string())?;
+        memory.read(RuntimeAddr(first), &mut [0]).map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Whether a child of ours can be read and stopped, which a sandbox may forbid whatever the kernel is set to.
+fn patient() -> [Examined; 2] {
+    let patient = Patient::new();
+    let tried = |name, needed_by, attempt: &dyn Fn(&Patient) -> Result<(), String>| {
+        let (ok, finding, remedy) = match &patient {
+            Err(error) => (None, format!("not tried: no `cat` to try it on ({error})"), None),
+            Ok(patient) => match attempt(patient) {
+                Ok(()) => (Some(true), "tried on a process: it works".to_owned(), None),
+                Err(error) => (Some(false), error, Some(trap::remedy(patient.pid()))),
+            },
+        };
+        Examined { name, needed_by, ok, finding, remedy }
+    };
+    [
+        tried("read a process", READERS, &Patient::read),
+        tried("stop a process", "--stop", &|patient| match trap::Stopped::new(patient.pid()) {
+            Ok(_stopped) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }),
+    ]
+}
+
+/// What becomes of a process that dumps core.
+fn cores() -> Examined {
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    let pattern = pattern.trim();
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max core file size")?.split_whitespace().next());
+    let fetch = match pattern.strip_prefix('|') {
+        Some(program) if program.contains("systemd-coredump") => {
+            "`coredumpctl dump PID -o core` fetches them".to_owned()
+        }
+        Some(program) => format!("{} gets them", program.split_whitespace().next().unwrap_or("a program")),
+        None => format!("they are written to `{pattern}` (in the process's own folder, if that is no path)"),
+    };
+    let mut remedy = "start the program with GOTRACEBACK=crash, or Go ends it without a core".to_owned();
+    if limit == Some("0") {
+        remedy.push_str("; and `ulimit -c unlimited` in the shell that starts it");
+    }
+    Examined { name: "core files", needed_by: "--core", ok: None, finding: fetch, remedy: Some(remedy) }
+}
+
+fn debugger() -> Examined {
+    let found = find("gdb");
+    Examined {
+        name: "gdb",
+        needed_by: "gomap commands in gdb, gcore",
+        ok: None,
+        finding: found.as_ref().map_or_else(|| "not found".to_owned(), |path| path.display().to_string()),
+        remedy: found.is_none().then(|| "install it if you want them, for example `sudo apt install gdb`".to_owned()),
+    }
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| Path::is_file(file))
+}
+
+/// Whether one process can be looked at.
+fn process(pid: i32) -> Examined {
+    let (ok, finding, remedy) = match Process::live(pid, None) {
+        Ok(process) => {
+            let program = process.target().program;
+            let version = program.version().text.clone();
+            if program.has_dwarf() {
+                (true, format!("{version}, with debug information"), None)
+            } else {
+                let remedy =
+                    "build it without -ldflags=-w or -s, or give with --exe the same build with debug information";
+                (false, format!("{version}, without debug information"), Some(remedy.to_owned()))
+            }
+        }
+        Err(error) => (false, error.to_string(), None),
+    };
+    Examined { name: "this process", needed_by: "-p", ok: Some(ok), finding: format!("{pid}: {finding}"), remedy }
+}

@@ -1,0 +1,44 @@
+//! Why there is no answer.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The process or core cannot be opened.
+    #[error(transparent)]
+    Target(#[from] gotarget::Error),
+    /// The command has no answer.
+    #[error(transparent)]
+    Command(#[from] command::Error),
+    /// The answer cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// A file cannot be written.
+    #[error("cannot write to {}: {source}; give a folder that you may write to", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is no such frame.
+    #[error("goroutine {goroutine} has no frame {frame}: give --frame with one of {frames}")]
+    NoFrame {
+        /// The goroutine.
+        goroutine: u64,
+        /// What was asked for.
+        frame: usize,
+        /// What there is.
+        frames: String,
+    },
+    /// The goroutine's stack cannot be walked.
+    #[error(
+        "the stack of goroutine {goroutine} cannot be read: leave out --goroutine, or stop the process with --stop"
+    )]
+    NoStack {
+        /// The goroutine.
+        goroutine: u64,
+    },
+}
