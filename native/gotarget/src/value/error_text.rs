@@ -128,7 +128,7 @@ impl Walk<'_, '_> {
         let held = self.values.dynamic(bytes, empty).ok()??;
         let word = held.word.to_le_bytes();
         let source = if held.direct { Source::Bytes(&word, None) } else { Source::Memory(RuntimeAddr(held.word)) };
-        self.say(held.ty()?, source, message, depth)
+        self.say(held.ty, source, message, depth)
     }
 
     /// A slice of errors, a line each.

@@ -4,6 +4,7 @@
 //! read is [`Value::Unreadable`] in its place, and what is beyond the [`Limits`] is counted, not shown.
 
 mod chan;
+mod descriptor;
 mod dynamic;
 mod error_text;
 mod sync_map;
@@ -98,7 +99,7 @@ impl<'a> Values<'a> {
         addr: RuntimeAddr,
         visit: &mut dyn FnMut(Value, Value) -> ControlFlow<()>,
     ) -> Vec<Rc<str>> {
-        let size = self.types.plan(self.target.program, self.types.id(ty)).size;
+        let size = self.plan(self.types.id(ty)).size;
         let bytes = match self.bytes(addr, size) {
             Ok(bytes) => bytes,
             Err(why) => return vec![format!("the sync.Map at {addr} cannot be read: {why}").into()],
@@ -113,7 +114,7 @@ impl<'a> Values<'a> {
     /// the debug information. `empty` says whether it is one without methods.
     pub fn held(&self, bytes: &[u8], empty: bool) -> Option<(TypeRef, At)> {
         let held = self.dynamic(bytes, empty).ok()??;
-        let ty = self.types.of(held.ty()?)?;
+        let ty = self.types.of(held.ty)?;
         Some((
             ty,
             if held.direct { At::Bytes(held.word.to_le_bytes().to_vec()) } else { At::Memory(RuntimeAddr(held.word)) },

@@ -7,6 +7,9 @@ use std::rc::Rc;
 use gomap::Slots;
 use goprogram::{Field, Program, Type, TypeKind, TypeRef};
 
+use super::Values;
+use crate::memory::RuntimeAddr;
+
 /// A type in [`Types`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TypeId(usize);
@@ -15,8 +18,16 @@ pub(super) struct TypeId(usize);
 /// hold itself, by a pointer as in a list, or (in a damaged file) by value.
 #[derive(Default)]
 pub(super) struct Types {
-    plans: RefCell<Vec<(TypeRef, Option<Rc<Plan>>)>>,
-    numbers: RefCell<HashMap<TypeRef, TypeId>>,
+    plans: RefCell<Vec<(Origin, Option<Rc<Plan>>)>>,
+    numbers: RefCell<HashMap<Origin, TypeId>>,
+}
+
+/// Where a type is described.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Origin {
+    DebugInformation(TypeRef),
+    /// By the runtime's descriptor here.
+    Descriptor(RuntimeAddr),
 }
 
 /// How to decode a type.
@@ -109,39 +120,45 @@ const DEEPEST_FIELD: usize = 4;
 impl Types {
     /// The number of a type.
     pub(super) fn id(&self, ty: TypeRef) -> TypeId {
-        if let Some(known) = self.numbers.borrow().get(&ty) {
+        self.number(Origin::DebugInformation(ty))
+    }
+
+    /// The number of a type that the debug information lacks.
+    pub(super) fn id_of_descriptor(&self, descriptor: RuntimeAddr) -> TypeId {
+        self.number(Origin::Descriptor(descriptor))
+    }
+
+    fn number(&self, origin: Origin) -> TypeId {
+        if let Some(known) = self.numbers.borrow().get(&origin) {
             return *known;
         }
         let mut plans = self.plans.borrow_mut();
         let id = TypeId(plans.len());
-        plans.push((ty, None));
-        self.numbers.borrow_mut().insert(ty, id);
+        plans.push((origin, None));
+        self.numbers.borrow_mut().insert(origin, id);
         id
     }
 
-    /// The type with this number.
+    /// The type in the debug information, if it is described there.
     pub(super) fn of(&self, id: TypeId) -> Option<TypeRef> {
-        self.plans.borrow().get(id.0).map(|(ty, _)| *ty)
+        match self.plans.borrow().get(id.0)?.0 {
+            Origin::DebugInformation(ty) => Some(ty),
+            Origin::Descriptor(_) => None,
+        }
     }
 
-    /// How to decode a type.
-    pub(super) fn plan(&self, program: &Program, id: TypeId) -> Rc<Plan> {
-        let known = self.plans.borrow().get(id.0).cloned();
-        let plan = match known {
-            Some((_, Some(plan))) => return plan,
-            Some((ty, None)) => Rc::new(self.compile(program, ty)),
-            None => Rc::new(Plan::unknown("its type is not known".into())),
-        };
-        if let Some((_, compiled)) = self.plans.borrow_mut().get_mut(id.0) {
-            *compiled = Some(plan.clone());
+    /// The descriptor of a type that the debug information lacks.
+    pub(super) fn origin(&self, id: TypeId) -> Option<RuntimeAddr> {
+        match self.plans.borrow().get(id.0)?.0 {
+            Origin::DebugInformation(_) => None,
+            Origin::Descriptor(addr) => Some(addr),
         }
-        plan
     }
 
     fn compile(&self, program: &Program, ty: TypeRef) -> Plan {
         let Type { name, size, kind, .. } = match program.ty(ty) {
             Ok(described) => described,
-            Err(error) => return Plan::unknown(error.to_string().into()),
+            Err(error) => return Plan::unknown("?".into(), error.to_string().into()),
         };
         let shape = match kind {
             TypeKind::Bool => Shape::Bool,
@@ -223,8 +240,27 @@ impl Types {
 }
 
 impl Plan {
-    fn unknown(why: Rc<str>) -> Self {
-        Plan { name: "?".into(), size: 0, shape: Shape::Unknown(why) }
+    /// A type that can't be decoded, and why.
+    pub(super) fn unknown(name: Rc<str>, why: Rc<str>) -> Self {
+        Plan { name, size: 0, shape: Shape::Unknown(why) }
+    }
+}
+
+impl Values<'_> {
+    /// How to decode a type.
+    pub(super) fn plan(&self, id: TypeId) -> Rc<Plan> {
+        let known = self.types.plans.borrow().get(id.0).cloned();
+        let plan = match known {
+            Some((_, Some(plan))) => return plan,
+            Some((Origin::DebugInformation(ty), None)) => self.types.compile(self.target.program, ty),
+            Some((Origin::Descriptor(addr), None)) => self.compile_descriptor(addr),
+            None => Plan::unknown("?".into(), "its type is not known".into()),
+        };
+        let plan = Rc::new(plan);
+        if let Some((_, compiled)) = self.types.plans.borrow_mut().get_mut(id.0) {
+            *compiled = Some(plan.clone());
+        }
+        plan
     }
 }
 

@@ -53,7 +53,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     pub(super) fn plan(&self, ty: TypeId) -> Rc<Plan> {
-        self.values.types.plan(self.values.target.program, ty)
+        self.values.plan(ty)
     }
 
     /// The value of type `ty`, and all below it.
@@ -314,11 +314,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.nested(|walk| {
             let word = held.word.to_le_bytes();
             let source = if held.direct { Source::Bytes(&word, None) } else { Source::Memory(RuntimeAddr(held.word)) };
-            let (value, error) = match held.ty() {
-                Some(ty) => (walk.value(ty, source), walk.error_text(ty, source)),
-                None => (walk.undescribed(&held), None),
-            };
-            Value::Interface { ty: held.name.clone(), error, value: Box::new(value) }
+            let (value, error) = (walk.value(held.ty, source), walk.error_text(held.ty, source));
+            Value::Interface { ty: walk.plan(held.ty).name.clone(), error, value: Box::new(value) }
         })
     }
 
