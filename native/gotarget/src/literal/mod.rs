@@ -49,7 +49,7 @@ impl Key {
     }
 
     /// What the key's bytes refer to beyond the process's memory.
-    pub(crate) fn arena(&self) -> &[u8] {
+    pub fn arena(&self) -> &[u8] {
         &self.arena
     }
 }

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod cores;
 mod expressions;
 mod goroutines;
 mod headers;
+mod keys;
+mod mortal;
 mod process;
+mod stops;
 mod toolchain;

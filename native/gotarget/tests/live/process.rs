@@ -31,8 +31,15 @@ pub(crate) struct Process {
 impl Process {
     /// Builds and starts a program, and waits until it is ready.
     pub(crate) fn start(go: &Go, name: &str, arguments: &[&str]) -> Self {
+        Self::start_with(go, name, arguments, &[])
+    }
+
+    /// As [`Process::start`], with more environment variables.
+    pub(crate) fn start_with(go: &Go, name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let (folder, file) = toolchain::build(go, name, arguments);
-        let mut child = Command::new(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = Command::new(&file);
+        command.envs(environment.iter().copied());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut told = Vec::new();
         let mut is_ready = false;

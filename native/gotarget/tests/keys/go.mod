@@ -1,0 +1,3 @@
+module redhanded.example/keys
+
+go 1.20
