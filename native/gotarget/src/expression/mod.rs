@@ -64,6 +64,9 @@ pub enum At {
     Bytes(Vec<u8>),
 }
 
+/// A local's name, and its value or why it has none.
+pub type NamedPlace = (String, Result<Place, Error>);
+
 /// Indices that are expressions themselves, in each other.
 const DEEPEST_INDEX: u32 = 4;
 
@@ -88,7 +91,7 @@ pub fn map(target: &Target<'_>, frame: Option<&FrameContext<'_>>, text: &str) ->
 ///
 /// # Errors
 /// The program has no DWARF.
-pub fn locals(target: &Target<'_>, frame: &FrameContext<'_>) -> Result<Vec<(String, Result<Place, Error>)>, Error> {
+pub fn locals(target: &Target<'_>, frame: &FrameContext<'_>) -> Result<Vec<NamedPlace>, Error> {
     let locals = target.program.locals(target.bias.to_link(frame.pc))?;
     Ok(locals.iter().map(|local| (local.name.clone(), names::local_place(target, frame, local))).collect())
 }

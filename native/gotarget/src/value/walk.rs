@@ -70,11 +70,11 @@ impl<'w, 'a> Walk<'w, 'a> {
                 Some(bytes) => self.decode(plan, bytes, addr),
                 None => unreadable(addr.unwrap_or(RuntimeAddr(0)), "its bytes are cut off"),
             },
-            Source::Memory(addr) => self.from_memory(plan, addr),
+            Source::Memory(addr) => self.lying_at(plan, addr),
         }
     }
 
-    fn from_memory(&mut self, plan: &Plan, addr: RuntimeAddr) -> Value {
+    fn lying_at(&mut self, plan: &Plan, addr: RuntimeAddr) -> Value {
         match &plan.shape {
             // Only as many items as are shown are read.
             Shape::Array(elem, len) => self.nested(|walk| Value::Array(walk.items(*elem, *len, addr))),
