@@ -41,7 +41,7 @@ fn deep(text: &str) -> Result<usize, String> {
 }
 
 const EXPRESSION: &str = "\
-EXPR is a package variable (main.shared), a path from one (main.srv.users[\"alice\"].roles[0]), a local
+EXPR is a package variable (main.shared), a path from one (main.srv.users[\"alice\"].roles[0]), a local \
 variable where a frame is selected, *EXPR, or a typed address ((map[int]string)0xc000012180).";
 
 const PRINT: &str = "\
@@ -52,7 +52,7 @@ Examples:
   print main.users --count --where 'elem.Roles[0] == \"admin\"'
   print main.shared --csv > shared.csv
 
-A condition is a path, a comparison (== != < <= > >= ~) and a value. The path begins with key or elem, and goes
+A condition is a path, a comparison (== != < <= > >= ~) and a value. The path begins with key or elem, and goes \
 on with .Field and [index]. ~ finds text in text, or a /regular expression/.";
 
 /// Options of `print`.
@@ -97,8 +97,9 @@ Examples:
   get main.scores 42
   get main.grid 'Point{X: 1, Y: 2}'
 
-KEY is written as in Go: 42, -1, 'x', 1.5, true, \"alice\", {1, 2}, Point{X: 1}, [1, 2]; for a map of interfaces
+KEY is written as in Go: 42, -1, 'x', 1.5, true, \"alice\", {1, 2}, Point{X: 1}, [1, 2]; for a map of interfaces \
 with its type: int(42), string(\"alice\").
+
 Only the buckets or groups where the key can be are read. Exit status 1: there is no such key.";
 
 /// Options of `get`.

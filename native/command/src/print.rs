@@ -46,10 +46,9 @@ impl PrintArgs {
             _ => Header::read(&map.view(), &MapSource(context.target.memory)).map_err(gotarget::Error::from)?.len(),
         };
         let format = self.format(context, values, map);
+        let mut head = Vec::new();
         if !self.count {
-            let mut head = Vec::new();
             format.head(&subject, Some(len), &context.palette, &mut head);
-            out.write_all(&head)?;
         }
         let query = Query {
             key: self.key.clone(),
@@ -69,7 +68,11 @@ impl PrintArgs {
         };
         let mut written = Ok(());
         let mut write = |lines: &[u8]| {
-            written = out.write_all(lines);
+            // Only now it is certain that the query is one for this map.
+            let head = std::mem::take(&mut head);
+            if written.is_ok() {
+                written = out.write_all(&head).and_then(|()| out.write_all(lines));
+            }
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let answer = query::run(&context.target, map, &query, &options, &mut render, &mut write)?;
@@ -199,14 +202,15 @@ impl PrintArgs {
 const SYNC_MAP: &str = "sync.Map";
 
 fn summary(subject: Subject, len: u64, query: &Query, answer: Answer) -> PrintSummary {
+    let len = answer.header.map_or(len, |header| header.len());
     PrintSummary {
-        len: answer.header.map_or(len, |header| header.len()),
+        len,
         entries: answer.entries,
         findings: answer.findings.iter().map(Into::into).collect(),
         more_findings: answer.more,
         written_meanwhile: answer.written_meanwhile,
         untested: answer.untested,
-        limited: answer.limited,
+        limited: answer.limited && answer.entries < len,
         interrupted: answer.interrupted,
         why_scanned: answer.scanned,
         chosen: !query.is_for_all(),

@@ -91,7 +91,8 @@ const PIECE: usize = 64 << 10;
 const PATIENCE: u64 = 1024;
 
 /// Runs a query on a map. `render` writes the lines of an entry; `out` takes them, many at a time and in
-/// order, and may end it.
+/// order, and may end it. It is called at least once, with nothing if there are no entries, unless the query
+/// fails.
 ///
 /// # Errors
 /// The query is not one for this map, or the map cannot be read.

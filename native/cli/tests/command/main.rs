@@ -1,0 +1,10 @@
+//! The command line on real Go processes: every command, every format, and what goes wrong.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod errors;
+mod look;
+mod pages;
+mod print;
+mod target;
+mod terminal;
