@@ -1,22 +1,34 @@
-//! Which unit describes an instruction, and the sections that it takes to read what a unit says of code.
+//! Which unit describes an instruction, and where its entries say that code is.
 
-use crate::units::{Die, Offset, Slice, slice};
+use gimli::{DebugAddr, DebugAddrBase, LocationLists, RangeLists};
+
+use crate::entry::Entry;
+use crate::units::{Offset, Slice, Unit, slice};
 use crate::{Error, LinkAddr, Program};
-
-pub(crate) type Dwarf<'a> = gimli::Dwarf<Slice<'a>>;
-pub(crate) type CodeUnit<'a> = gimli::Unit<Slice<'a>>;
 
 /// A piece of code, and the unit that describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Described {
     start: u64,
     end: u64,
-    unit: Offset,
+    /// Where the unit's own entry lies.
+    root: Offset,
+}
+
+/// What it takes to read what the entries of a unit say of code.
+pub(crate) struct Code<'a> {
+    pub(crate) encoding: gimli::Encoding,
+    /// The address that others are relative to.
+    base: u64,
+    addr_base: DebugAddrBase,
+    addresses: DebugAddr<Slice<'a>>,
+    ranges: RangeLists<Slice<'a>>,
+    locations: LocationLists<Slice<'a>>,
 }
 
 impl Program {
-    /// The Go unit whose code `pc` belongs to: its offset, the sections, and itself.
-    pub(crate) fn code_unit(&self, pc: LinkAddr) -> Result<Option<(Offset, Dwarf<'_>, CodeUnit<'_>)>, Error> {
+    /// The Go unit whose code `pc` belongs to.
+    pub(crate) fn code_unit(&self, pc: LinkAddr) -> Result<Option<&Unit>, Error> {
         let described = match self.code_units_cell().get() {
             Some(known) => known,
             None => {
@@ -27,49 +39,86 @@ impl Program {
         let after = described.partition_point(|piece| piece.start <= pc.0);
         let last = after.checked_sub(1).and_then(|last| described.get(last));
         let Some(piece) = last.filter(|piece| pc.0 < piece.end) else { return Ok(None) };
-        let dwarf = self.code_sections()?;
-        let unit = self.dwarf()?.code_unit(&dwarf, piece.unit)?;
-        Ok(Some((piece.unit, dwarf, unit)))
+        self.dwarf()?.units().containing(piece.root).map(Some)
     }
 
     /// All code that Go units describe, sorted.
     fn read_code_units(&self) -> Result<Vec<Described>, Error> {
-        let dwarf = self.code_sections()?;
         let reader = self.dwarf()?;
         let mut described = Vec::new();
-        for start in reader.units().iter().map(|unit| unit.start()) {
-            let unit = reader.code_unit(&dwarf, start)?;
-            let mut entries = unit.entries();
-            let Some(root) = entries.next_dfs()? else { continue };
-            let mut ranges = dwarf.die_ranges(&unit, root)?;
-            while let Some(range) = ranges.next()? {
-                described.push(Described { start: range.begin, end: range.end, unit: start });
-            }
+        for unit in reader.units().iter() {
+            let code = self.code_of(unit)?;
+            code.each_range(&reader.entry(unit.root)?, |start, end| {
+                described.push(Described { start, end, root: unit.root });
+                true
+            })?;
         }
         described.sort_unstable();
         Ok(described)
     }
 
-    fn code_sections(&self) -> Result<Dwarf<'_>, Error> {
-        Dwarf::load(|id| -> Result<_, Error> {
-            use gimli::SectionId as Id;
-            Ok(match id {
-                Id::DebugAddr | Id::DebugRanges | Id::DebugRngLists | Id::DebugLoc | Id::DebugLocLists => {
-                    slice(self.elf().section(id.name())?)
-                }
-                _ => slice(&[]),
-            })
+    pub(crate) fn code_of(&self, unit: &Unit) -> Result<Code<'_>, Error> {
+        let root = self.dwarf()?.entry(unit.root)?;
+        let section = |name| self.elf().section(name).map(|bytes| slice(bytes));
+        let number = |attribute| root.number(attribute).unwrap_or(0);
+        Ok(Code {
+            encoding: unit.encoding,
+            base: number(gimli::DW_AT_low_pc),
+            addr_base: DebugAddrBase(usize::try_from(number(gimli::DW_AT_addr_base)).unwrap_or(usize::MAX)),
+            addresses: section(".debug_addr")?.into(),
+            ranges: RangeLists::new(section(".debug_ranges")?.into(), section(".debug_rnglists")?.into()),
+            locations: LocationLists::new(section(".debug_loc")?.into(), section(".debug_loclists")?.into()),
         })
     }
 }
 
-/// Whether an entry of a function or block covers the instruction.
-pub(crate) fn covers<'a>(dwarf: &Dwarf<'a>, unit: &CodeUnit<'a>, die: &Die<'a>, pc: LinkAddr) -> Result<bool, Error> {
-    let mut ranges = dwarf.die_ranges(unit, die)?;
-    while let Some(range) = ranges.next()? {
-        if (range.begin..range.end).contains(&pc.0) {
-            return Ok(true);
-        }
+impl<'a> Code<'a> {
+    /// Whether an entry of a function or block covers the instruction.
+    pub(crate) fn covers(&self, entry: &Entry, pc: LinkAddr) -> Result<bool, Error> {
+        let mut found = false;
+        self.each_range(entry, |start, end| {
+            found = (start..end).contains(&pc.0);
+            !found
+        })?;
+        Ok(found)
     }
-    Ok(false)
+
+    /// Calls `visit` with start and end of each piece of code that an entry covers, until it says no.
+    fn each_range(&self, entry: &Entry, mut visit: impl FnMut(u64, u64) -> bool) -> Result<(), Error> {
+        if let Some(list) = entry.list(gimli::DW_AT_ranges) {
+            let list = gimli::RangeListsOffset(list);
+            let mut ranges = self.ranges.ranges(list, self.encoding, self.base, &self.addresses, self.addr_base)?;
+            while let Some(range) = ranges.next()? {
+                if !visit(range.begin, range.end) {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let start = match entry.address_index(gimli::DW_AT_low_pc) {
+            Some(index) => {
+                let index = gimli::DebugAddrIndex(index);
+                Some(self.addresses.get_address(self.encoding.address_size, self.addr_base, index)?)
+            }
+            None => entry.number(gimli::DW_AT_low_pc),
+        };
+        if let (Some(start), Some(end)) = (start, entry.number(gimli::DW_AT_high_pc)) {
+            // An address up to DWARF 4, as Go writes it; a number of bytes since.
+            let end = if self.encoding.version < 5 { end } else { start.saturating_add(end) };
+            visit(start, end);
+        }
+        Ok(())
+    }
+
+    /// The expression of a location list that holds when `pc` is executed.
+    pub(crate) fn expression(&self, list: Offset, pc: LinkAddr) -> Result<Option<gimli::Expression<Slice<'a>>>, Error> {
+        let list = gimli::LocationListsOffset(list);
+        let mut entries = self.locations.locations(list, self.encoding, self.base, &self.addresses, self.addr_base)?;
+        while let Some(entry) = entries.next()? {
+            if (entry.range.begin..entry.range.end).contains(&pc.0) {
+                return Ok(Some(entry.data));
+            }
+        }
+        Ok(None)
+    }
 }

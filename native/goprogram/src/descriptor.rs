@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use object::{Object, ObjectSection};
 
+use crate::entry::Entry;
 use crate::layout::Structure;
 use crate::types::{GO_RUNTIME_TYPE, TypeRef, target};
-use crate::units::{Offset, Reader, TYPES, name, number};
+use crate::units::{Offset, Reader, TYPES};
 use crate::{Error, LinkAddr, Program};
 
 /// Where the fields of a type descriptor lie, in bytes from its start.
@@ -91,7 +92,7 @@ impl Program {
         }
         let mut descriptors = Descriptors::new();
         for (attribute, offset) in found {
-            if let Some(addr) = self.descriptor_at(&reader, offset, attribute)? {
+            if let Some(addr) = self.resolve_descriptor(&reader, attribute, || reader.entry(offset))? {
                 // Variables and fields refer to a structure by its typedef.
                 descriptors.push((addr, names.get(&offset).copied().unwrap_or(offset)));
             }
@@ -101,19 +102,24 @@ impl Program {
         Ok(descriptors)
     }
 
-    /// The address that the attribute of the type entry at `offset` stands for: bytes from the start of the
+    /// The descriptor of the type that an entry describes. Its attribute is the number of bytes from the start of the
     /// section of types (Go's src/cmd/internal/dwarf/dwarf.go: DW_CLS_GO_TYPEREF), since Go 1.13.
-    pub(crate) fn descriptor_at(
+    pub(crate) fn descriptor_of(&self, reader: &Reader<'_>, entry: &Entry) -> Result<Option<LinkAddr>, Error> {
+        let attribute = entry.number(GO_RUNTIME_TYPE).unwrap_or(0);
+        self.resolve_descriptor(reader, attribute, || Ok(entry.clone()))
+    }
+
+    fn resolve_descriptor(
         &self,
         reader: &Reader<'_>,
-        offset: Offset,
         attribute: u64,
+        entry: impl FnOnce() -> Result<Entry, Error>,
     ) -> Result<Option<LinkAddr>, Error> {
         if attribute == 0 {
             return Ok(None);
         }
         // Go's src/cmd/link/internal/ld/dwarf.go wrote the address itself for uintptr up to 1.22.
-        if !self.version().at_least(1, 23) && name(&reader.die(offset)?) == Some(b"uintptr") {
+        if !self.version().at_least(1, 23) && entry()?.name() == Some(b"uintptr") {
             return Ok(Some(LinkAddr(attribute)));
         }
         let start = match self.types_start_cell().get() {
@@ -133,9 +139,8 @@ impl Program {
             return Ok(Some(symbol.addr.0));
         }
         let Some(named) = self.find_type("runtime.g")? else { return Ok(None) };
-        let g = reader.die(target(reader, named.0, &reader.die(named.0)?, gimli::DW_AT_type)?)?;
-        let attribute = |attribute| g.attr_value(attribute).and_then(|value| number(&value));
-        let (Some(offset), Some(size)) = (attribute(GO_RUNTIME_TYPE), attribute(gimli::DW_AT_byte_size)) else {
+        let g = reader.entry(target(&reader.entry(named.0)?, gimli::DW_AT_type)?)?;
+        let (Some(offset), Some(size)) = (g.number(GO_RUNTIME_TYPE), g.number(gimli::DW_AT_byte_size)) else {
             return Ok(None);
         };
         let matches = |start: &u64| {

@@ -1,7 +1,9 @@
 //! The ELF file: sections (decompressed when first needed), segments, symbols.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -11,6 +13,7 @@ use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{CompressedData, CompressionFormat, LittleEndian, Object, ObjectSection, ObjectSegment};
 
 use crate::Error;
+use crate::paged::Paged;
 
 /// The sections that questions need.
 const SECTIONS: [&str; 14] = [
@@ -34,7 +37,47 @@ const SECTIONS: [&str; 14] = [
 pub(crate) struct Elf {
     path: PathBuf,
     map: Mmap,
+    info: OnceLock<Stored>,
     sections: BTreeMap<&'static str, OnceLock<Arc<[u8]>>>,
+}
+
+const INFO: &str = ".debug_info";
+
+/// How the file has `.debug_info`.
+enum Stored {
+    /// As it is: these bytes of the file.
+    Plain(Range<usize>),
+    /// In these bytes of the file, as a zlib stream.
+    Zlib(Range<usize>, Paged),
+    /// In another compressed form, which is inflated whole.
+    Inflated(Arc<[u8]>),
+}
+
+/// The bytes of `.debug_info`.
+#[derive(Clone, Copy)]
+pub(crate) enum Info<'a> {
+    Plain(&'a [u8]),
+    Zlib(&'a [u8], &'a Paged),
+}
+
+impl<'a> Info<'a> {
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Info::Plain(bytes) => bytes.len(),
+            Info::Zlib(_, paged) => paged.size(),
+        }
+    }
+
+    /// Up to `len` bytes from `offset` on: fewer only where the section ends.
+    pub(crate) fn read(&self, offset: usize, len: usize) -> Result<Cow<'a, [u8]>, Error> {
+        match self {
+            Info::Plain(bytes) => {
+                let rest = bytes.get(offset..).unwrap_or_default();
+                Ok(Cow::Borrowed(rest.get(..len).unwrap_or(rest)))
+            }
+            Info::Zlib(stream, paged) => paged.read(stream, offset, len).map(Cow::Owned),
+        }
+    }
 }
 
 /// `e_entry` in the header of a 64-bit ELF file.
@@ -62,6 +105,7 @@ impl Elf {
         let elf = Elf {
             path: path.to_owned(),
             map,
+            info: OnceLock::new(),
             sections: SECTIONS.iter().map(|&name| (name, OnceLock::new())).collect(),
         };
         elf.check()?;
@@ -101,6 +145,39 @@ impl Elf {
     pub(crate) fn is_position_independent(&self) -> bool {
         FileHeader64::<LittleEndian>::parse(&*self.map)
             .is_ok_and(|header| header.e_type(LittleEndian) == object::elf::ET_DYN)
+    }
+
+    /// `.debug_info`, which may be far larger than what a question needs of it.
+    pub(crate) fn info(&self) -> Result<Info<'_>, Error> {
+        let stored = match self.info.get() {
+            Some(known) => known,
+            None => {
+                let found = self.find_info()?;
+                self.info.get_or_init(|| found)
+            }
+        };
+        let in_file = |range: &Range<usize>| self.map.get(range.clone()).unwrap_or_default();
+        Ok(match stored {
+            Stored::Plain(range) => Info::Plain(in_file(range)),
+            Stored::Zlib(range, paged) => Info::Zlib(in_file(range), paged),
+            Stored::Inflated(bytes) => Info::Plain(bytes),
+        })
+    }
+
+    fn find_info(&self) -> Result<Stored, Error> {
+        let object = self.object()?;
+        let Some(section) = object.section_by_name(INFO) else { return Ok(Stored::Plain(0..0)) };
+        if !is_plausible(&section.compressed_data()?) {
+            return Err(Error::damaged(format_args!("section {INFO} claims an impossible size")));
+        }
+        let found = section.compressed_file_range()?;
+        let number = |number: u64| usize::try_from(number).map_err(|_| Error::damaged("a section too large"));
+        let range = number(found.offset)?..number(found.offset.saturating_add(found.compressed_size))?;
+        Ok(match found.format {
+            CompressionFormat::None => Stored::Plain(range),
+            CompressionFormat::Zlib => Stored::Zlib(range, Paged::new(number(found.uncompressed_size)?)),
+            _ => Stored::Inflated(self.section(INFO)?.clone()),
+        })
     }
 
     /// The bytes of a section, decompressed; empty if the file has none of this name.

@@ -2,13 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
-use gimli::{AttributeValue, DwAt};
-
-use crate::code_units::covers;
+use crate::entry::Entry;
 use crate::location::{self, Location, Piece, Placed};
 use crate::types::{TypeKind, TypeRef, plain};
-use crate::units::{Die, Offset, Reader, Slice, number};
+use crate::units::{Die, Offset, Place, Reader};
 use crate::{Error, LinkAddr, Program};
 
 /// A parameter or local variable of the function, or inlined function, that an instruction belongs to.
@@ -141,64 +140,58 @@ impl Program {
 
     /// The functions around an instruction, the outermost first, and their variables in the order of the DWARF.
     fn around(&self, pc: LinkAddr) -> Result<(Vec<Function>, Vec<Variable>), Error> {
-        let reader = self.dwarf()?;
-        let Some((start, dwarf, unit)) = self.code_unit(pc)? else { return Ok(Default::default()) };
-        let mut entries = unit.entries_raw(None)?;
-        let mut die = Die::null();
         let (mut functions, mut variables) = (Vec::<Function>::new(), Vec::new());
+        let Some(unit) = self.code_unit(pc)? else { return Ok((functions, variables)) };
+        let reader = self.dwarf()?;
+        let code = self.code_of(unit)?;
         let mut scopes: Vec<Scope> = Vec::new();
         let mut omitted = BTreeMap::new();
         // The depth of an entry whose children are elsewhere than at the instruction.
         let mut elsewhere = isize::MAX;
-        while !entries.is_empty() {
-            let depth = entries.next_depth();
+        let mut place = Place { offset: unit.root, depth: 0 };
+        reader.scan(unit, &mut place, usize::MAX, |entries, Place { depth, .. }| {
             if depth > elsewhere {
                 if let Some(abbreviation) = entries.read_abbreviation()? {
                     entries.skip_attributes(abbreviation.attributes())?;
                 }
-                continue;
+                return Ok(ControlFlow::Continue(()));
+            }
+            if depth <= 1 && !functions.is_empty() {
+                return Ok(ControlFlow::Break(()));
             }
             elsewhere = isize::MAX;
+            let mut die = Die::null();
             if !entries.read_entry(&mut die)? {
-                continue;
-            }
-            if depth == 1 && !functions.is_empty() {
-                break;
+                return Ok(ControlFlow::Continue(()));
             }
             while scopes.last().is_some_and(|scope| scope.depth >= depth) {
                 scopes.pop();
             }
-            let parent = scopes.last().copied();
-            let at = start + die.offset().0;
-            let entry = Entry { reader: &reader, at, die: &die };
-            match (die.tag(), parent) {
+            let entry = Entry::new(&die, unit.start);
+            let described = Described { reader: &reader, entry: &entry };
+            match (entry.tag, scopes.last().copied()) {
                 (gimli::DW_TAG_compile_unit, _) => {}
-                (gimli::DW_TAG_subprogram, None) if covers(&dwarf, &unit, &die, pc)? => {
-                    functions.push(Function { name: entry.name()?, line: 0 });
+                (gimli::DW_TAG_subprogram, None) if code.covers(&entry, pc)? => {
+                    functions.push(Function { name: described.name()?, line: 0 });
                     scopes.push(Scope { depth, function: 0, block: 0 });
                 }
-                (gimli::DW_TAG_inlined_subroutine, Some(outer)) if covers(&dwarf, &unit, &die, pc)? => {
+                (gimli::DW_TAG_inlined_subroutine, Some(outer)) if code.covers(&entry, pc)? => {
                     if let Some(outer) = functions.get_mut(outer.function) {
-                        outer.line =
-                            die.attr_value(gimli::DW_AT_call_line).and_then(|value| number(&value)).unwrap_or(0);
+                        outer.line = entry.number(gimli::DW_AT_call_line).unwrap_or(0);
                     }
                     let scope = Scope { depth, function: functions.len(), block: 0 };
-                    if let Some(original) = entry.origin() {
-                        omitted.extend(reader.children(original)?.into_iter().map(|(at, _)| (at, scope)));
+                    if let Some(original) = entry.target(gimli::DW_AT_abstract_origin) {
+                        omitted.extend(reader.children(original)?.into_iter().map(|it| (it.offset, (scope, it))));
                     }
                     scopes.push(scope);
-                    functions.push(Function { name: entry.name()?, line: 0 });
+                    functions.push(Function { name: described.name()?, line: 0 });
                 }
-                (gimli::DW_TAG_lexical_block, Some(outer)) if covers(&dwarf, &unit, &die, pc)? => {
+                (gimli::DW_TAG_lexical_block, Some(outer)) if code.covers(&entry, pc)? => {
                     scopes.push(Scope { depth, block: outer.block + 1, ..outer });
                 }
                 (gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable, Some(scope)) => {
-                    let placed = match die.attr_value(gimli::DW_AT_location) {
-                        Some(value) => location::at(&dwarf, &unit, value, pc)?,
-                        None => Placed::default(),
-                    };
-                    variables.extend(entry.variable(scope, placed)?);
-                    if let Some(original) = entry.origin() {
+                    variables.extend(described.variable(scope, location::at(&code, &entry, pc)?)?);
+                    if let Some(original) = entry.target(gimli::DW_AT_abstract_origin) {
                         omitted.remove(&original);
                     }
                 }
@@ -207,14 +200,14 @@ impl Program {
             if scopes.len() > DEEPEST {
                 return Err(Error::damaged("functions nested too deeply"));
             }
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         // Of an inlined function the compiler leaves out variables that it keeps nowhere. They are in scope
         // all the same: their names must not mean variables of the functions around.
-        for (at, scope) in omitted {
-            let die = reader.die(at)?;
-            if matches!(die.tag(), gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable) {
-                let entry = Entry { reader: &reader, at, die: &die };
-                variables.extend(entry.variable(scope, Placed::default())?);
+        for (scope, entry) in omitted.into_values() {
+            if matches!(entry.tag, gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable) {
+                let described = Described { reader: &reader, entry: &entry };
+                variables.extend(described.variable(scope, Placed::default())?);
             }
         }
         Ok((functions, variables))
@@ -222,25 +215,19 @@ impl Program {
 }
 
 /// An entry that may take what it says from another one, of which it is a copy.
-struct Entry<'r, 'a> {
+struct Described<'r, 'a> {
     reader: &'r Reader<'a>,
-    at: Offset,
-    die: &'r Die<'a>,
+    entry: &'r Entry,
 }
 
-impl<'a> Entry<'_, 'a> {
-    /// What the entry or the one that it copies says, and the offset of the one that says it.
-    fn attribute(&self, attribute: DwAt) -> Result<Option<(Offset, AttributeValue<Slice<'a>>)>, Error> {
-        if let Some(value) = self.die.attr_value(attribute) {
-            return Ok(Some((self.at, value)));
+impl Described<'_, '_> {
+    /// What `get` finds in the entry, or in the one that it copies.
+    fn get<T>(&self, get: impl Fn(&Entry) -> Option<T>) -> Result<Option<T>, Error> {
+        if let Some(found) = get(self.entry) {
+            return Ok(Some(found));
         }
-        let Some(origin) = self.origin() else { return Ok(None) };
-        Ok(self.reader.die(origin)?.attr_value(attribute).map(|value| (origin, value)))
-    }
-
-    /// The entry that this one copies.
-    fn origin(&self) -> Option<Offset> {
-        self.reader.target(self.at, self.die.attr_value(gimli::DW_AT_abstract_origin)?)
+        let Some(original) = self.entry.target(gimli::DW_AT_abstract_origin) else { return Ok(None) };
+        Ok(get(&self.reader.entry(original)?))
     }
 
     /// The variable that the entry declares; `None` for those that the compiler makes for itself, whose names
@@ -253,25 +240,14 @@ impl<'a> Entry<'_, 'a> {
         Ok(Some(Variable {
             scope,
             name,
-            ty: self.refers(gimli::DW_AT_type)?,
-            parameter: self.die.tag() == gimli::DW_TAG_formal_parameter,
-            line: self.number(gimli::DW_AT_decl_line)?.unwrap_or(0),
+            ty: self.get(|entry| entry.target(gimli::DW_AT_type))?,
+            parameter: self.entry.tag == gimli::DW_TAG_formal_parameter,
+            line: self.get(|entry| entry.number(gimli::DW_AT_decl_line))?.unwrap_or(0),
             placed,
         }))
     }
 
     fn name(&self) -> Result<String, Error> {
-        Ok(match self.attribute(gimli::DW_AT_name)? {
-            Some((_, AttributeValue::String(name))) => plain(name.slice()),
-            _ => String::new(),
-        })
-    }
-
-    fn number(&self, attribute: DwAt) -> Result<Option<u64>, Error> {
-        Ok(self.attribute(attribute)?.and_then(|(_, value)| number(&value)))
-    }
-
-    fn refers(&self, attribute: DwAt) -> Result<Option<Offset>, Error> {
-        Ok(self.attribute(attribute)?.and_then(|(at, value)| self.reader.target(at, value)))
+        Ok(self.get(|entry| entry.name().map(plain))?.unwrap_or_default())
     }
 }

@@ -1,10 +1,11 @@
 //! Where a function keeps a value: location lists and expressions of DWARF, as Go writes them.
 
-use gimli::{AttributeValue, Operation};
+use gimli::Operation;
 
 use crate::amd64::Register;
-use crate::code_units::{CodeUnit, Dwarf};
-use crate::units::Slice;
+use crate::code_units::Code;
+use crate::entry::Entry;
+use crate::units::{Slice, slice};
 use crate::{Error, LinkAddr};
 
 /// Where a value is while its function executes a certain instruction.
@@ -39,32 +40,22 @@ pub(crate) struct Placed {
 /// floating-point registers (src/internal/abi/abi_amd64.go).
 const MOST_PIECES: usize = 64;
 
-/// Where the attribute says that a value is when `pc` is executed.
-pub(crate) fn at<'a>(
-    dwarf: &Dwarf<'a>,
-    unit: &CodeUnit<'a>,
-    value: AttributeValue<Slice<'a>>,
-    pc: LinkAddr,
-) -> Result<Placed, Error> {
-    match value {
-        AttributeValue::Exprloc(expression) => return evaluate(unit, expression),
-        // The form that Go uses is a plain block.
-        AttributeValue::Block(bytes) => return evaluate(unit, gimli::Expression(bytes)),
-        _ => {}
+/// Where a variable is when `pc` is executed, as its entry says.
+pub(crate) fn at(code: &Code<'_>, entry: &Entry, pc: LinkAddr) -> Result<Placed, Error> {
+    if let Some(bytes) = entry.block(gimli::DW_AT_location) {
+        return evaluate(code.encoding, gimli::Expression(slice(bytes)));
     }
-    let Some(mut list) = dwarf.attr_locations(unit, value)? else { return Ok(Placed::default()) };
-    while let Some(entry) = list.next()? {
-        if (entry.range.begin..entry.range.end).contains(&pc.0) {
-            return evaluate(unit, entry.data);
-        }
+    let Some(list) = entry.list(gimli::DW_AT_location) else { return Ok(Placed::default()) };
+    match code.expression(list, pc)? {
+        Some(expression) => evaluate(code.encoding, expression),
+        None => Ok(Placed::default()),
     }
-    Ok(Placed::default())
 }
 
 /// The expressions that Go writes (PutLocationList in Go's src/cmd/compile/internal/ssa/debug.go, putvar in
 /// src/cmd/internal/dwarf/dwarf.go): places, perhaps in pieces. Its frame base is the canonical frame address.
-fn evaluate(unit: &CodeUnit<'_>, expression: gimli::Expression<Slice<'_>>) -> Result<Placed, Error> {
-    let mut operations = expression.operations(unit.encoding());
+fn evaluate(encoding: gimli::Encoding, expression: gimli::Expression<Slice<'_>>) -> Result<Placed, Error> {
+    let mut operations = expression.operations(encoding);
     let mut placed = Placed::default();
     let mut location = None;
     let mut constant = 0i64;

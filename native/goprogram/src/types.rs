@@ -1,9 +1,8 @@
 //! Go types, from DWARF.
 
-use gimli::AttributeValue;
-
+use crate::entry::Entry;
 use crate::names::Near;
-use crate::units::{self, Die, Kind, Offset, Reader, TYPES};
+use crate::units::{Kind, Offset, Reader, TYPES};
 use crate::{Error, LinkAddr, Program};
 
 /// A type of the program: cheap to copy and to compare, and only good for the [`Program`] it came from.
@@ -148,17 +147,16 @@ impl Program {
     pub(crate) fn find_type(&self, spelled: &str) -> Result<Option<TypeRef>, Error> {
         let reader = self.dwarf()?;
         for unit in reader.units().of_package(TYPES) {
-            let found = reader.find(unit, Kind::Type, spelled)?;
-            // A structure and its typedef have one name; variables and fields refer to the typedef.
-            for &offset in &found {
-                let die = reader.die(offset)?;
-                let names = die.attr_value(gimli::DW_AT_type).and_then(|value| reader.target(offset, value));
-                if die.tag() == gimli::DW_TAG_typedef && names.is_some_and(|target| found.contains(&target)) {
-                    return Ok(Some(TypeRef(offset)));
-                }
-            }
-            if let Some(&offset) = found.first() {
-                return Ok(Some(TypeRef(offset)));
+            let found = reader.find(unit, Kind::Type, spelled, |found| {
+                // After a structure comes its typedef, of the same name; variables and fields refer to that.
+                let next = reader.following(found.offset)?;
+                let is_name = |next: &Entry| {
+                    next.tag == gimli::DW_TAG_typedef && next.target(gimli::DW_AT_type) == Some(found.offset)
+                };
+                Ok(Some(TypeRef(next.filter(is_name).map_or(found.offset, |next| next.offset))))
+            })?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
@@ -170,17 +168,14 @@ impl Program {
     /// [`Error::Damaged`] if the type comes from another program, or the DWARF is damaged.
     pub fn ty(&self, ty: TypeRef) -> Result<Type, Error> {
         let reader = self.dwarf()?;
-        let die = reader.die(ty.0)?;
-        let name = units::name(&die).map(plain).unwrap_or_default();
-        let (mut offset, mut die) = (ty.0, die);
+        let mut entry = reader.entry(ty.0)?;
+        let name = entry.name().map(plain).unwrap_or_default();
         for _ in 0..MAX_TYPEDEFS {
-            if let Some((kind, size)) = read(&reader, offset, &die)? {
-                let attribute = die.attr_value(GO_RUNTIME_TYPE).and_then(|value| units::number(&value)).unwrap_or(0);
-                let descriptor = self.descriptor_at(&reader, offset, attribute)?;
+            if let Some((kind, size)) = read(&reader, &entry)? {
+                let descriptor = self.descriptor_of(&reader, &entry)?;
                 return Ok(Type { name, size, kind, descriptor });
             }
-            offset = target(&reader, offset, &die, gimli::DW_AT_type)?;
-            die = reader.die(offset)?;
+            entry = reader.entry(target(&entry, gimli::DW_AT_type)?)?;
         }
         Err(Error::damaged(format_args!("type {name} has no end")))
     }
@@ -211,20 +206,20 @@ fn spelling(name: &str) -> String {
     spelled
 }
 
-/// Kind and size of the type at `offset`; `None` for a mere name of another type.
-fn read(reader: &Reader<'_>, offset: Offset, die: &Die<'_>) -> Result<Option<(TypeKind, u64)>, Error> {
-    let number = |attribute| die.attr_value(attribute).and_then(|value| value.udata_value());
-    let elem = |attribute| target(reader, offset, die, attribute).map(TypeRef);
-    let size = number(gimli::DW_AT_byte_size).unwrap_or(0);
-    let go_kind = number(GO_KIND).unwrap_or(0);
-    let found = match die.tag() {
+/// Kind and size of a type; `None` for a mere name of another type.
+fn read(reader: &Reader<'_>, entry: &Entry) -> Result<Option<(TypeKind, u64)>, Error> {
+    let elem = |attribute| target(entry, attribute).map(TypeRef);
+    let size = entry.number(gimli::DW_AT_byte_size).unwrap_or(0);
+    let go_kind = entry.number(GO_KIND).unwrap_or(0);
+    let found = match entry.tag {
         gimli::DW_TAG_base_type => {
-            let kind = match die.attr_value(gimli::DW_AT_encoding) {
-                Some(AttributeValue::Encoding(gimli::DW_ATE_boolean)) => TypeKind::Bool,
-                Some(AttributeValue::Encoding(gimli::DW_ATE_signed)) => TypeKind::Int,
-                Some(AttributeValue::Encoding(gimli::DW_ATE_unsigned)) => TypeKind::Uint,
-                Some(AttributeValue::Encoding(gimli::DW_ATE_float)) => TypeKind::Float,
-                Some(AttributeValue::Encoding(gimli::DW_ATE_complex_float)) => TypeKind::Complex,
+            let encoding = entry.number(gimli::DW_AT_encoding).and_then(|encoding| u8::try_from(encoding).ok());
+            let kind = match encoding.map(gimli::DwAte) {
+                Some(gimli::DW_ATE_boolean) => TypeKind::Bool,
+                Some(gimli::DW_ATE_signed) => TypeKind::Int,
+                Some(gimli::DW_ATE_unsigned) => TypeKind::Uint,
+                Some(gimli::DW_ATE_float) => TypeKind::Float,
+                Some(gimli::DW_ATE_complex_float) => TypeKind::Complex,
                 _ => TypeKind::Other,
             };
             (kind, size)
@@ -233,40 +228,32 @@ fn read(reader: &Reader<'_>, offset: Offset, die: &Die<'_>) -> Result<Option<(Ty
             let kind = match go_kind {
                 KIND_STRING => TypeKind::String,
                 KIND_SLICE => TypeKind::Slice { elem: elem(GO_ELEM)? },
-                _ => TypeKind::Struct { fields: fields(reader, offset)? },
+                _ => TypeKind::Struct { fields: fields(reader, entry.offset)? },
             };
             (kind, size)
         }
         gimli::DW_TAG_array_type => {
-            let len = reader
-                .children(offset)?
-                .iter()
-                .find_map(|(_, child)| child.attr_value(gimli::DW_AT_count)?.udata_value())
-                .unwrap_or(0);
+            let children = reader.children(entry.offset)?;
+            let len = children.iter().find_map(|child| child.number(gimli::DW_AT_count)).unwrap_or(0);
             let elem = elem(gimli::DW_AT_type)?;
             (TypeKind::Array { elem, len }, size)
         }
-        gimli::DW_TAG_pointer_type => match die.attr_value(gimli::DW_AT_type) {
-            Some(to) => {
-                let target = reader.target(offset, to).map(TypeRef);
-                (TypeKind::Pointer { target }, POINTER)
-            }
+        gimli::DW_TAG_pointer_type => match entry.target(gimli::DW_AT_type) {
+            Some(to) => (TypeKind::Pointer { target: Some(TypeRef(to)) }, POINTER),
             None => (TypeKind::UnsafePointer, POINTER),
         },
         gimli::DW_TAG_subroutine_type => (TypeKind::Func, POINTER),
         gimli::DW_TAG_typedef => match go_kind {
             KIND_MAP => {
-                let pointer = target(reader, offset, die, gimli::DW_AT_type)?;
-                let header = target(reader, pointer, &reader.die(pointer)?, gimli::DW_AT_type)?;
-                let kind = TypeKind::Map { key: elem(GO_KEY)?, elem: elem(GO_ELEM)?, header: TypeRef(header) };
-                (kind, POINTER)
+                let pointer = reader.entry(target(entry, gimli::DW_AT_type)?)?;
+                let header = TypeRef(target(&pointer, gimli::DW_AT_type)?);
+                (TypeKind::Map { key: elem(GO_KEY)?, elem: elem(GO_ELEM)?, header }, POINTER)
             }
             KIND_CHAN => (TypeKind::Chan { elem: elem(GO_ELEM)? }, POINTER),
             KIND_INTERFACE => {
                 // The structure behind it: runtime.eface, or runtime.iface (Go's src/runtime/runtime2.go).
-                let structure = reader.die(target(reader, offset, die, gimli::DW_AT_type)?)?;
-                let empty = units::name(&structure) == Some(b"runtime.eface");
-                (TypeKind::Interface { empty }, 2 * POINTER)
+                let structure = reader.entry(target(entry, gimli::DW_AT_type)?)?;
+                (TypeKind::Interface { empty: structure.name() == Some(b"runtime.eface") }, 2 * POINTER)
             }
             _ => return Ok(None),
         },
@@ -276,34 +263,24 @@ fn read(reader: &Reader<'_>, offset: Offset, die: &Die<'_>) -> Result<Option<(Ty
 }
 
 fn fields(reader: &Reader<'_>, offset: Offset) -> Result<Vec<Field>, Error> {
-    let mut fields = Vec::new();
-    for (member, die) in reader.children(offset)? {
-        if die.tag() != gimli::DW_TAG_member {
-            continue;
-        }
-        fields.push(Field {
-            name: units::name(&die).map(plain).unwrap_or_default(),
-            offset: die
-                .attr_value(gimli::DW_AT_data_member_location)
-                .and_then(|value| value.udata_value())
-                .unwrap_or(0),
-            ty: TypeRef(target(reader, member, &die, gimli::DW_AT_type)?),
-            embedded: matches!(die.attr_value(GO_EMBEDDED_FIELD), Some(AttributeValue::Flag(true))),
-        });
-    }
-    Ok(fields)
+    let members = reader.children(offset)?.into_iter().filter(|child| child.tag == gimli::DW_TAG_member);
+    members
+        .map(|member| {
+            Ok(Field {
+                name: member.name().map(plain).unwrap_or_default(),
+                offset: member.number(gimli::DW_AT_data_member_location).unwrap_or(0),
+                ty: TypeRef(target(&member, gimli::DW_AT_type)?),
+                embedded: member.flag(GO_EMBEDDED_FIELD),
+            })
+        })
+        .collect()
 }
 
-/// Where an attribute of the entry at `offset` refers to.
-pub(crate) fn target(
-    reader: &Reader<'_>,
-    offset: Offset,
-    die: &Die<'_>,
-    attribute: gimli::DwAt,
-) -> Result<Offset, Error> {
-    die.attr_value(attribute)
-        .and_then(|value| reader.target(offset, value))
-        .ok_or_else(|| Error::damaged(format_args!("DWARF entry {offset:#x} lacks {attribute}")))
+/// Where an attribute of an entry refers to.
+pub(crate) fn target(entry: &Entry, attribute: gimli::DwAt) -> Result<Offset, Error> {
+    entry
+        .target(attribute)
+        .ok_or_else(|| Error::damaged(format_args!("DWARF entry {:#x} lacks {attribute}", entry.offset)))
 }
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
-//! The compilation units of the DWARF: Go writes one for each package, and puts all types into that of
-//! package runtime. A unit is read when a question names its package, and then its names are indexed.
+//! The compilation units of the DWARF: Go writes one for each package, and puts all types into one of
+//! package runtime. Entries are read where they lie, a unit's names in the order of the section until the
+//! one that is asked for is found.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
 
-use gimli::{
-    Abbreviations, AttributeValue, DebugAbbrev, DebugInfo, DebugInfoOffset, DwTag, EndianSlice, LittleEndian,
-    UnitHeader, UnitOffset,
-};
+use gimli::{Abbreviations, DebugAbbrev, DebugAbbrevOffset, DwTag, EndianSlice, EntriesRaw, LittleEndian};
 
-use crate::code_units::{CodeUnit, Dwarf};
-use crate::elf::Elf;
+use crate::elf::{Elf, Info};
+use crate::entry::Entry;
 use crate::types::GO_RUNTIME_TYPE;
 use crate::{Error, names};
 
 pub(crate) type Slice<'a> = EndianSlice<'a, LittleEndian>;
 pub(crate) type Die<'a> = gimli::DebuggingInformationEntry<Slice<'a>>;
+pub(crate) type Entries<'a> = EntriesRaw<'a, Slice<'a>>;
 
 /// What a top-level entry with a name declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn of(tag: DwTag) -> Option<Kind> {
+    pub(crate) fn of(tag: DwTag) -> Option<Kind> {
         match tag {
             gimli::DW_TAG_constant => Some(Kind::Constant),
             gimli::DW_TAG_variable => Some(Kind::Variable),
@@ -48,17 +48,29 @@ pub(crate) type Offset = usize;
 pub(crate) struct Unit {
     /// The package's path, as in `example.com/a.b/c`.
     pub(crate) package: String,
-    start: Offset,
+    pub(crate) start: Offset,
     end: Offset,
-    abbreviations: Arc<Abbreviations>,
-    index: OnceLock<Vec<(Kind, u64, Offset)>>,
+    /// Where its own entry lies, after the header.
+    pub(crate) root: Offset,
+    pub(crate) encoding: gimli::Encoding,
+    pub(crate) abbreviations: Arc<Abbreviations>,
+    index: Mutex<Index>,
 }
 
-impl Unit {
-    /// Where its header lies.
-    pub(crate) fn start(&self) -> Offset {
-        self.start
-    }
+/// The names that a unit declares, as far as they are read.
+struct Index {
+    /// The lower half of each name's hash, and where its entry lies, in the order of the section.
+    names: Vec<(u32, u32)>,
+    /// What comes next.
+    next: Place,
+}
+
+/// A place between two entries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) offset: Offset,
+    /// How many entries the next one lies in.
+    pub(crate) depth: isize,
 }
 
 /// All Go units, in the order of `.debug_info`.
@@ -66,40 +78,59 @@ pub(crate) struct Units {
     units: Vec<Unit>,
 }
 
-/// The unit that holds the types of all packages.
+/// The package that holds the types of all packages.
 pub(crate) const TYPES: &str = "runtime";
+
+/// Bytes of a unit that are read at once, when entries are read one after the other.
+const PIECE: usize = 1 << 20;
+
+/// Bytes of a unit that are read for one entry with its children: more where they are not enough.
+const FEW: usize = 1 << 12;
+
+/// No entry, and no entry's children, are longer than that.
+const LONGEST: usize = 1 << 24;
+
+/// More than a single entry has: its name, some numbers.
+const ENTRY: usize = 1 << 18;
+
+/// The longest header of a unit, in bytes.
+const HEADER: usize = 12;
 
 impl Units {
     pub(crate) fn read(elf: &Elf) -> Result<Units, Error> {
-        let info = DebugInfo::from(slice(elf.section(".debug_info")?));
+        let info = elf.info()?;
         let debug_abbrev = DebugAbbrev::from(slice(elf.section(".debug_abbrev")?));
         let mut tables: BTreeMap<usize, Arc<Abbreviations>> = BTreeMap::new();
         let mut units = Vec::new();
-        let mut headers = info.units();
-        while let Some(header) = headers.next()? {
-            let table = header.debug_abbrev_offset().0;
-            let abbreviations = match tables.get(&table) {
-                Some(known) => known.clone(),
-                None => {
-                    let read = Arc::new(header.abbreviations(&debug_abbrev)?);
-                    tables.insert(table, read.clone());
-                    read
+        let mut start = 0;
+        while start < info.size() {
+            let header = Header::read(&info, start)?;
+            let next = start.saturating_add(header.length);
+            if next > info.size() {
+                return Err(Error::damaged("a DWARF unit is longer than its section"));
+            }
+            // Anything else holds nothing of Go's.
+            if header.is_compilation {
+                let abbreviations = match tables.get(&header.abbreviations.0) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let read = Arc::new(debug_abbrev.abbreviations(header.abbreviations)?);
+                        tables.insert(header.abbreviations.0, read.clone());
+                        read
+                    }
+                };
+                let root = start + header.size;
+                let names = Vec::new();
+                let index = Mutex::new(Index { names, next: Place { offset: root, depth: 0 } });
+                let package = String::new();
+                let encoding = header.encoding;
+                let mut unit = Unit { package, start, end: next, root, encoding, abbreviations, index };
+                if let Some(package) = go_package(&info, &unit)? {
+                    unit.package = package;
+                    units.push(unit);
                 }
-            };
-            let Some(start) = header.debug_info_offset() else {
-                continue;
-            };
-            // A unit of C code, or one that this reader can't understand, holds nothing of Go's.
-            let Some(package) = go_package(&header, &abbreviations)? else {
-                continue;
-            };
-            units.push(Unit {
-                package,
-                start: start.0,
-                end: start.0.saturating_add(header.length_including_self()),
-                abbreviations,
-                index: OnceLock::new(),
-            });
+            }
+            start = next;
         }
         if units.is_empty() {
             return Err(Error::NoDwarf);
@@ -111,15 +142,57 @@ impl Units {
         self.units.iter()
     }
 
-    /// The units of a package: one, but for hand-made programs.
+    /// The units of a package: several, if it has assembly.
     pub(crate) fn of_package(&self, package: &str) -> impl Iterator<Item = &Unit> {
         self.units.iter().filter(move |unit| unit.package == package)
     }
 
-    pub(crate) fn containing(&self, offset: Offset) -> Option<&Unit> {
+    pub(crate) fn containing(&self, offset: Offset) -> Result<&Unit, Error> {
         let after = self.units.partition_point(|unit| unit.start <= offset);
-        let unit = self.units.get(after.checked_sub(1)?)?;
-        (offset < unit.end).then_some(unit)
+        let unit = after.checked_sub(1).and_then(|last| self.units.get(last));
+        unit.filter(|unit| (unit.root..unit.end).contains(&offset))
+            .ok_or_else(|| Error::damaged(format_args!("no DWARF unit at {offset:#x}")))
+    }
+}
+
+/// A unit's header (DWARF 5, section 7.5.1; DWARF 4, section 7.5.1.1).
+struct Header {
+    /// Bytes of the whole unit.
+    length: usize,
+    /// Bytes of the header.
+    size: usize,
+    is_compilation: bool,
+    encoding: gimli::Encoding,
+    abbreviations: DebugAbbrevOffset,
+}
+
+impl Header {
+    fn read(info: &Info<'_>, start: Offset) -> Result<Header, Error> {
+        let bytes = info.read(start, HEADER)?;
+        let number = |from: usize, len: usize| {
+            let mut word = [0; 8];
+            let part = bytes.get(from..from.checked_add(len)?)?;
+            word.get_mut(..len)?.copy_from_slice(part);
+            Some(u64::from_le_bytes(word))
+        };
+        let read = || {
+            let length = usize::try_from(number(0, 4)?).ok()?.checked_add(4)?;
+            let version = u16::try_from(number(4, 2)?).ok()?;
+            let (unit_type, address_size, abbreviations, size) = match version {
+                5 => (number(6, 1)?, number(7, 1)?, number(8, 4)?, 12),
+                _ => (1, number(10, 1)?, number(6, 4)?, 11),
+            };
+            let address_size = u8::try_from(address_size).ok()?;
+            Some(Header {
+                length,
+                size,
+                // 64-bit DWARF, which Go writes for no Linux, shows as an impossible length.
+                is_compilation: unit_type == 1 && (2..=5).contains(&version) && address_size == 8 && length > size,
+                encoding: gimli::Encoding { address_size, format: gimli::Format::Dwarf32, version },
+                abbreviations: DebugAbbrevOffset(usize::try_from(abbreviations).ok()?),
+            })
+        };
+        read().ok_or_else(|| Error::damaged("a DWARF unit without a header"))
     }
 }
 
@@ -128,44 +201,49 @@ pub(crate) fn slice(bytes: &[u8]) -> Slice<'_> {
 }
 
 /// The package of a unit, `None` if the unit is not Go's.
-fn go_package(header: &UnitHeader<Slice<'_>>, abbreviations: &Abbreviations) -> Result<Option<String>, Error> {
-    let root = header.entry(abbreviations, header.root_offset())?;
-    let language = root.attr_value(gimli::DW_AT_language);
-    if !matches!(language, Some(AttributeValue::Language(gimli::DW_LANG_Go))) {
-        return Ok(None);
-    }
-    Ok(name(&root).map(|name| String::from_utf8_lossy(name).into_owned()))
+fn go_package(info: &Info<'_>, unit: &Unit) -> Result<Option<String>, Error> {
+    // A unit that this reader can't understand is not Go's.
+    let root = attempt(info, unit, unit.root, |entries| one(entries, unit)).ok();
+    let is_go = |root: &Entry| root.number(gimli::DW_AT_language) == Some(gimli::DW_LANG_Go.0.into());
+    Ok(root.filter(is_go).and_then(|root| Some(String::from_utf8_lossy(root.name()?).into_owned())))
 }
 
-/// An entry's name, which Go always writes inline.
-pub(crate) fn name<'a>(die: &Die<'a>) -> Option<&'a [u8]> {
-    match die.attr_value(gimli::DW_AT_name)? {
-        AttributeValue::String(name) => Some(name.slice()),
-        _ => None,
-    }
+fn one(entries: &mut Entries<'_>, unit: &Unit) -> gimli::Result<Entry> {
+    let mut die = Die::null();
+    entries.read_entry(&mut die)?;
+    Ok(Entry::new(&die, unit.start))
 }
 
-/// A number or an address.
-pub(crate) fn number(value: &AttributeValue<Slice<'_>>) -> Option<u64> {
-    match value {
-        AttributeValue::Addr(address) => Some(*address),
-        other => other.udata_value(),
+/// Reads entries at `offset`, of which `parse` may need any number.
+fn attempt<T>(
+    info: &Info<'_>,
+    unit: &Unit,
+    offset: Offset,
+    parse: impl Fn(&mut Entries<'_>) -> gimli::Result<T>,
+) -> Result<T, Error> {
+    let rest = unit.end.saturating_sub(offset);
+    let mut size = FEW;
+    loop {
+        let bytes = info.read(offset, size.min(rest))?;
+        let within = gimli::UnitOffset(offset - unit.start);
+        let mut entries = Entries::new(slice(&bytes), unit.encoding, &unit.abbreviations, within);
+        match parse(&mut entries) {
+            Err(gimli::Error::UnexpectedEof(_)) if size < rest && size < LONGEST => size *= 16,
+            done => return Ok(done?),
+        }
     }
 }
-
-/// Where the DWARF is: in the program itself.
-const FILE: gimli::DwarfFileType = gimli::DwarfFileType::Main;
 
 /// Reads entries. Holds nothing, and is made for each question.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
-    info: DebugInfo<Slice<'a>>,
+    info: Info<'a>,
     units: &'a Units,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(elf: &'a Elf, units: &'a Units) -> Result<Reader<'a>, Error> {
-        Ok(Reader { info: DebugInfo::from(slice(elf.section(".debug_info")?)), units })
+        Ok(Reader { info: elf.info()?, units })
     }
 
     pub(crate) fn units(&self) -> &'a Units {
@@ -173,171 +251,200 @@ impl<'a> Reader<'a> {
     }
 
     /// The entry at `offset`.
-    pub(crate) fn die(&self, offset: Offset) -> Result<Die<'a>, Error> {
-        let (unit, header) = self.unit_at(offset)?;
-        let within = UnitOffset(offset - unit.start);
-        Ok(header.entry(&unit.abbreviations, within)?)
+    pub(crate) fn entry(&self, offset: Offset) -> Result<Entry, Error> {
+        let unit = self.units.containing(offset)?;
+        attempt(&self.info, unit, offset, |entries| one(entries, unit))
     }
 
-    /// Where a reference from the entry at `from` leads.
-    pub(crate) fn target(&self, from: Offset, value: AttributeValue<Slice<'a>>) -> Option<Offset> {
-        match value {
-            AttributeValue::DebugInfoRef(target) => Some(target.0),
-            AttributeValue::UnitRef(target) => self.units.containing(from)?.start.checked_add(target.0),
-            _ => None,
-        }
-    }
-
-    /// The entries directly below the entry at `offset`, each with its own offset.
-    pub(crate) fn children(&self, offset: Offset) -> Result<Vec<(Offset, Die<'a>)>, Error> {
-        let (unit, header) = self.unit_at(offset)?;
-        let within = UnitOffset(offset - unit.start);
-        let mut entries = header.entries_raw(&unit.abbreviations, Some(within))?;
-        let mut children = Vec::new();
-        let mut die = Die::null();
-        entries.read_entry(&mut die)?;
-        while entries.next_depth() > 0 && !entries.is_empty() {
-            if entries.read_entry(&mut die)? && die.depth() == 1 {
-                children.push((unit.start + die.offset().0, die.clone()));
-            }
-        }
-        Ok(children)
-    }
-
-    /// Entries of `kind` in `unit` whose name is `name`.
-    pub(crate) fn find(&self, unit: &'a Unit, kind: Kind, name: &str) -> Result<Vec<Offset>, Error> {
-        let index = self.index(unit)?;
-        let wanted = (kind, names::hash(name.as_bytes()));
-        let first = index.partition_point(|&(kind, hash, _)| (kind, hash) < wanted);
-        let mut found = Vec::new();
-        for &(kind, hash, offset) in index.iter().skip(first) {
-            if (kind, hash) != wanted {
-                break;
-            }
-            let die = self.die(offset)?;
-            if self::name(&die).is_some_and(|found| names::unescape(found) == names::unescape(name.as_bytes())) {
-                found.push(offset);
-            }
-        }
-        Ok(found)
-    }
-
-    /// All entries of `kind` in `unit`, in no order.
-    pub(crate) fn of_kind(&self, unit: &'a Unit, kind: Kind) -> Result<impl Iterator<Item = Offset>, Error> {
-        let index = self.index(unit)?;
-        let first = index.partition_point(|&(other, ..)| other < kind);
-        let same = index.iter().skip(first).take_while(move |&&(other, ..)| other == kind);
-        Ok(same.map(|&(.., offset)| offset))
-    }
-
-    /// What `unit` declares, sorted.
-    fn index(&self, unit: &'a Unit) -> Result<&'a [(Kind, u64, Offset)], Error> {
-        if let Some(index) = unit.index.get() {
-            return Ok(index);
-        }
-        let mut index = Vec::new();
-        self.each_name(unit, |kind, name, offset| {
-            index.push((kind, names::hash(name), offset));
-        })?;
-        index.sort_unstable();
-        Ok(unit.index.get_or_init(|| index))
-    }
-
-    /// Calls `visit` for each constant, type and variable that `unit` declares, with its name and offset.
-    pub(crate) fn each_name(&self, unit: &'a Unit, mut visit: impl FnMut(Kind, &'a [u8], Offset)) -> Result<(), Error> {
-        let (_, header) = self.unit_at(unit.start)?;
-        let mut entries = header.entries_raw(&unit.abbreviations, None)?;
-        while !entries.is_empty() {
-            let offset = unit.start + entries.next_offset().0;
-            let top = entries.next_depth() == 1;
-            let Some(abbreviation) = entries.read_abbreviation()? else {
-                continue;
-            };
-            let kind = Kind::of(abbreviation.tag()).filter(|_| top);
-            match (kind, abbreviation.attributes()) {
-                // Go writes the name first; nothing else of the entry is read here.
-                (Some(kind), [first, rest @ ..]) if first.name() == gimli::DW_AT_name => {
-                    if let AttributeValue::String(name) = entries.read_attribute(*first)?.value() {
-                        visit(kind, name.slice(), offset);
-                    }
-                    entries.skip_attributes(rest)?;
+    /// The entries directly below the entry at `offset`.
+    pub(crate) fn children(&self, offset: Offset) -> Result<Vec<Entry>, Error> {
+        let unit = self.units.containing(offset)?;
+        attempt(&self.info, unit, offset, |entries| {
+            let mut children = Vec::new();
+            let mut die = Die::null();
+            entries.read_entry(&mut die)?;
+            while entries.next_depth() > 0 {
+                if entries.read_entry(&mut die)? && die.depth() == 1 {
+                    children.push(Entry::new(&die, unit.start));
                 }
-                (_, all) => entries.skip_attributes(all)?,
+            }
+            Ok(children)
+        })
+    }
+
+    /// Calls `visit` before each entry of `unit` from `place` on, to read that one; with its place. Goes on for
+    /// at least `length` bytes, or until `visit` breaks it; `place` is where it has stopped.
+    pub(crate) fn scan(
+        &self,
+        unit: &Unit,
+        place: &mut Place,
+        length: usize,
+        mut visit: impl FnMut(&mut Entries<'_>, Place) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Error> {
+        let enough = place.offset.saturating_add(length).min(unit.end);
+        while place.offset < enough {
+            let size = PIECE.max(2 * ENTRY).min(unit.end - place.offset);
+            let bytes = self.info.read(place.offset, size)?;
+            let is_last = place.offset + bytes.len() >= unit.end;
+            let within = gimli::UnitOffset(place.offset - unit.start);
+            let mut entries = Entries::new(slice(&bytes), unit.encoding, &unit.abbreviations, within);
+            let depth = place.depth;
+            let end = unit.start.saturating_add(within.0).saturating_add(bytes.len());
+            while !entries.is_empty() && (is_last || place.offset + ENTRY < end) {
+                let flow = visit(&mut entries, *place)?;
+                *place = Place {
+                    offset: unit.start.saturating_add(entries.next_offset().0),
+                    depth: depth.saturating_add(entries.next_depth()),
+                };
+                if flow.is_break() {
+                    return Ok(());
+                }
             }
         }
         Ok(())
+    }
+
+    /// The first entry of `kind` in `unit` with this name of which `take` makes something.
+    pub(crate) fn find<T>(
+        &self,
+        unit: &Unit,
+        kind: Kind,
+        name: &str,
+        take: impl Fn(Entry) -> Result<Option<T>, Error>,
+    ) -> Result<Option<T>, Error> {
+        let wanted = short_hash(name.as_bytes());
+        let plain = names::unescape(name.as_bytes());
+        let mut checked = 0;
+        loop {
+            // Copied, because reading entries is not to wait for others who read names.
+            let (found, known, is_whole) = {
+                let index = unit.index.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                let fresh = index.names.get(checked..).unwrap_or_default().iter();
+                let found: Vec<u32> = fresh.filter(|(hash, _)| *hash == wanted).map(|&(_, offset)| offset).collect();
+                (found, index.names.len(), index.next.offset >= unit.end)
+            };
+            checked = known;
+            for offset in found {
+                let entry = self.entry(offset as usize)?;
+                let same = entry.name().is_some_and(|found| names::unescape(found) == plain);
+                if same
+                    && Kind::of(entry.tag) == Some(kind)
+                    && let Some(taken) = take(entry)?
+                {
+                    return Ok(Some(taken));
+                }
+            }
+            if is_whole {
+                return Ok(None);
+            }
+            self.read_names(unit, checked)?;
+        }
+    }
+
+    /// The named entry after the one at `offset`.
+    pub(crate) fn following(&self, offset: Offset) -> Result<Option<Entry>, Error> {
+        let unit = self.units.containing(offset)?;
+        loop {
+            let (next, known, is_whole) = {
+                let index = unit.index.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                let next = index.names.partition_point(|&(_, known)| known as usize <= offset);
+                (index.names.get(next).copied(), index.names.len(), index.next.offset >= unit.end)
+            };
+            match next {
+                Some((_, next)) => return Ok(Some(self.entry(next as usize)?)),
+                None if is_whole => return Ok(None),
+                None => self.read_names(unit, known)?,
+            }
+        }
+    }
+
+    /// Reads more of a unit's names, unless more than `known` are there already.
+    fn read_names(&self, unit: &Unit, known: usize) -> Result<(), Error> {
+        let mut index = unit.index.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if index.names.len() > known {
+            return Ok(());
+        }
+        let Index { names, next } = &mut *index;
+        let mut place = *next;
+        let before = names.len();
+        let read = self.scan(unit, &mut place, PIECE, |entries, place| {
+            read_name(entries, place, |_, name| {
+                names.extend(u32::try_from(place.offset).ok().map(|offset| (short_hash(name), offset)));
+            })
+        });
+        // What could not be read is not read again, each time from another entry.
+        if read.is_err() {
+            names.truncate(before);
+        } else {
+            *next = place;
+        }
+        read
+    }
+
+    /// Calls `visit` for each constant, type and variable that `unit` declares, with its name and offset.
+    pub(crate) fn each_name(&self, unit: &Unit, mut visit: impl FnMut(Kind, &[u8], Offset)) -> Result<(), Error> {
+        let mut place = Place { offset: unit.root, depth: 0 };
+        self.scan(unit, &mut place, usize::MAX, |entries, place| {
+            read_name(entries, place, |kind, name| visit(kind, name, place.offset))
+        })
     }
 
     /// Calls `visit` for each type that `unit` declares: with its offset, what it says of the runtime's
     /// descriptor, and the entry that it is another name for.
     pub(crate) fn each_descriptor(
         &self,
-        unit: &'a Unit,
+        unit: &Unit,
         mut visit: impl FnMut(Offset, Option<u64>, Option<Offset>),
     ) -> Result<(), Error> {
-        let (_, header) = self.unit_at(unit.start)?;
-        let mut entries = header.entries_raw(&unit.abbreviations, None)?;
-        while !entries.is_empty() {
-            let offset = unit.start + entries.next_offset().0;
-            let top = entries.next_depth() == 1;
-            let Some(abbreviation) = entries.read_abbreviation()? else {
-                continue;
-            };
-            if !top || Kind::of(abbreviation.tag()) != Some(Kind::Type) {
+        let mut place = Place { offset: unit.root, depth: 0 };
+        self.scan(unit, &mut place, usize::MAX, |entries, place| {
+            let Some(abbreviation) = entries.read_abbreviation()? else { return Ok(ControlFlow::Continue(())) };
+            if place.depth != 1 || Kind::of(abbreviation.tag()) != Some(Kind::Type) {
                 entries.skip_attributes(abbreviation.attributes())?;
-                continue;
+                return Ok(ControlFlow::Continue(()));
             }
             let (mut descriptor, mut named) = (None, None);
             for specification in abbreviation.attributes() {
                 let value = entries.read_attribute(*specification)?.value();
-                match specification.name() {
-                    GO_RUNTIME_TYPE => descriptor = number(&value),
-                    gimli::DW_AT_type if abbreviation.tag() == gimli::DW_TAG_typedef => {
-                        named = self.target(offset, value);
+                match (specification.name(), value) {
+                    (GO_RUNTIME_TYPE, gimli::AttributeValue::Addr(start)) => descriptor = Some(start),
+                    (gimli::DW_AT_type, gimli::AttributeValue::DebugInfoRef(target))
+                        if abbreviation.tag() == gimli::DW_TAG_typedef =>
+                    {
+                        named = Some(target.0);
                     }
                     _ => {}
                 }
             }
-            visit(offset, descriptor, named);
-        }
-        Ok(())
+            visit(place.offset, descriptor, named);
+            Ok(ControlFlow::Continue(()))
+        })
     }
+}
 
-    /// The unit at `start`, as it takes to read what it says of code.
-    pub(crate) fn code_unit(&self, dwarf: &Dwarf<'a>, start: Offset) -> Result<CodeUnit<'a>, Error> {
-        let (unit, header) = self.unit_at(start)?;
-        let root = header.entry(&unit.abbreviations, header.root_offset())?;
-        let encoding = header.encoding();
-        let addr_base = match root.attr_value(gimli::DW_AT_addr_base) {
-            Some(AttributeValue::DebugAddrBase(base)) => base,
-            _ => gimli::DebugAddrBase(0),
-        };
-        let mut unit = CodeUnit {
-            abbreviations: unit.abbreviations.clone(),
-            name: None,
-            comp_dir: None,
-            low_pc: 0,
-            str_offsets_base: gimli::DebugStrOffsetsBase::default_for_encoding_and_file(encoding, FILE),
-            addr_base,
-            loclists_base: gimli::DebugLocListsBase::default_for_encoding_and_file(encoding, FILE),
-            rnglists_base: gimli::DebugRngListsBase::default_for_encoding_and_file(encoding, FILE),
-            // Built by hand, because this is what takes long, and isn't needed.
-            line_program: None,
-            dwo_id: None,
-            header,
-        };
-        if let Some(low) = root.attr_value(gimli::DW_AT_low_pc) {
-            unit.low_pc = dwarf.attr_address(&unit, low)?.unwrap_or(0);
+/// Reads an entry, and calls `visit` if it declares something at the top of its unit.
+fn read_name(
+    entries: &mut Entries<'_>,
+    place: Place,
+    visit: impl FnOnce(Kind, &[u8]),
+) -> Result<ControlFlow<()>, Error> {
+    let Some(abbreviation) = entries.read_abbreviation()? else { return Ok(ControlFlow::Continue(())) };
+    let kind = Kind::of(abbreviation.tag()).filter(|_| place.depth == 1);
+    match (kind, abbreviation.attributes()) {
+        // Go writes the name first; nothing else of the entry is read here.
+        (Some(kind), [first, rest @ ..]) if first.name() == gimli::DW_AT_name => {
+            let name = entries.read_attribute(*first)?;
+            entries.skip_attributes(rest)?;
+            if let gimli::AttributeValue::String(name) = name.value() {
+                visit(kind, name.slice());
+            }
         }
-        Ok(unit)
+        (_, all) => entries.skip_attributes(all)?,
     }
+    Ok(ControlFlow::Continue(()))
+}
 
-    fn unit_at(&self, offset: Offset) -> Result<(&'a Unit, UnitHeader<Slice<'a>>), Error> {
-        let unit = self
-            .units
-            .containing(offset)
-            .ok_or_else(|| Error::damaged(format_args!("no DWARF unit at {offset:#x}")))?;
-        let header = self.info.header_from_offset(DebugInfoOffset(unit.start))?;
-        Ok((unit, header))
-    }
+/// The lower half of a name's hash: enough to tell most names apart.
+fn short_hash(name: &[u8]) -> u32 {
+    (names::hash(name) & u64::from(u32::MAX)) as u32
 }

@@ -1,10 +1,9 @@
 //! Package variables and constants, from DWARF.
 
-use gimli::AttributeValue;
-
+use crate::entry::Entry;
 use crate::names::{self, Near};
 use crate::types::{GO_KIND, KIND_MAP, TypeRef, plain, target};
-use crate::units::{self, Kind, Offset, Reader, TYPES, Unit};
+use crate::units::{Kind, Reader, TYPES, Unit};
 use crate::{Error, LinkAddr, Program};
 
 /// A package variable.
@@ -30,10 +29,8 @@ impl Program {
         let reader = self.dwarf()?;
         let wanted = plain(name.as_bytes());
         for unit in reader.units().iter().filter(|unit| holds(unit, &wanted)) {
-            for offset in reader.find(unit, Kind::Variable, &wanted)? {
-                if let Some(variable) = variable_at(&reader, offset)? {
-                    return Ok(variable);
-                }
+            if let Some(found) = reader.find(unit, Kind::Variable, &wanted, variable_of)? {
+                return Ok(found);
             }
         }
         Err(Error::UnknownVariable { near: near_variables(&reader, &wanted)?, name: wanted })
@@ -84,7 +81,7 @@ impl Program {
                 }
             })?;
             for offset in offsets {
-                if let Some(variable) = variable_at(&reader, offset)?
+                if let Some(variable) = variable_of(reader.entry(offset)?)?
                     && is_wanted(&reader, variable.ty)?
                 {
                     found.push((closeness(&unit.package, module), variable));
@@ -102,12 +99,10 @@ impl Program {
     pub fn constant(&self, name: &str) -> Result<i64, Error> {
         let reader = self.dwarf()?;
         let wanted = plain(name.as_bytes());
+        let value = |entry: Entry| Ok(entry.signed(gimli::DW_AT_const_value));
         for unit in reader.units().iter().filter(|unit| holds(unit, &wanted)) {
-            for offset in reader.find(unit, Kind::Constant, &wanted)? {
-                let value = reader.die(offset)?.attr_value(gimli::DW_AT_const_value);
-                if let Some(value) = value.and_then(|value| value.sdata_value()) {
-                    return Ok(value);
-                }
+            if let Some(found) = reader.find(unit, Kind::Constant, &wanted, value)? {
+                return Ok(found);
             }
         }
         Err(Error::UnknownConstant { name: wanted })
@@ -118,14 +113,23 @@ impl Program {
         let reader = self.dwarf()?;
         let prefix = format!("runtime.{prefix}");
         let mut found = Vec::new();
+        // All are in one unit, and it is not the one with the types, which is by far the largest.
         for unit in reader.units().of_package(TYPES) {
-            for offset in reader.of_kind(unit, Kind::Constant)? {
-                let die = reader.die(offset)?;
-                let rest = units::name(&die).and_then(|name| name.strip_prefix(prefix.as_bytes()));
-                let value = die.attr_value(gimli::DW_AT_const_value);
-                if let (Some(rest), Some(value)) = (rest, value.and_then(|value| value.sdata_value())) {
+            let mut named = Vec::new();
+            reader.each_name(unit, |kind, name, offset| {
+                if kind == Kind::Constant && name.starts_with(prefix.as_bytes()) {
+                    named.push(offset);
+                }
+            })?;
+            for offset in named {
+                let entry = reader.entry(offset)?;
+                let rest = entry.name().and_then(|name| name.strip_prefix(prefix.as_bytes()));
+                if let (Some(rest), Some(value)) = (rest, entry.signed(gimli::DW_AT_const_value)) {
                     found.push((String::from_utf8_lossy(rest).into_owned(), value));
                 }
+            }
+            if !found.is_empty() {
+                break;
             }
         }
         Ok(found)
@@ -137,28 +141,23 @@ fn holds(unit: &Unit, name: &str) -> bool {
     name.strip_prefix(&unit.package).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// The variable that the entry at `offset` declares; `None` if it has no fixed address.
-fn variable_at(reader: &Reader<'_>, offset: Offset) -> Result<Option<Variable>, Error> {
-    let die = reader.die(offset)?;
-    let Some(AttributeValue::Exprloc(location)) = die.attr_value(gimli::DW_AT_location) else {
-        return Ok(None);
-    };
-    let Some((&DW_OP_ADDR, address)) = location.0.slice().split_first() else {
+/// The variable that an entry declares; `None` if it has no fixed address.
+fn variable_of(entry: Entry) -> Result<Option<Variable>, Error> {
+    let Some((&DW_OP_ADDR, address)) = entry.block(gimli::DW_AT_location).and_then(|block| block.split_first()) else {
         return Ok(None);
     };
     let Some(address) = address.first_chunk().copied().map(u64::from_le_bytes) else {
         return Ok(None);
     };
     Ok(Some(Variable {
-        name: units::name(&die).map(plain).unwrap_or_default(),
+        name: entry.name().map(plain).unwrap_or_default(),
         addr: LinkAddr(address),
-        ty: TypeRef(target(reader, offset, &die, gimli::DW_AT_type)?),
+        ty: TypeRef(target(&entry, gimli::DW_AT_type)?),
     }))
 }
 
 fn is_map(reader: &Reader<'_>, ty: TypeRef) -> Result<bool, Error> {
-    let kind = reader.die(ty.0)?.attr_value(GO_KIND);
-    Ok(kind.and_then(|kind| kind.udata_value()) == Some(KIND_MAP))
+    Ok(reader.entry(ty.0)?.number(GO_KIND) == Some(KIND_MAP))
 }
 
 /// How near a package is to the user's own code: 0 is nearest.
