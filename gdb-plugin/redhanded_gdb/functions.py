@@ -19,8 +19,11 @@ class GoMapLen(gdb.Function):
         super().__init__("gomap_len")
 
     @prefix.reports_errors
-    def invoke(self, value: gdb.Value) -> Any:
+    def invoke(self, *given: gdb.Value) -> Any:
         """Asks the map's header."""
+        if len(given) != 1:
+            raise Failure("$gomap_len takes a map, and nothing else: $gomap_len(main.shared)")
+        (value,) = given
         header = _header(value, "gomap_len")
         return inferior.session().len(header) if header else 0
 
@@ -35,8 +38,11 @@ class GoMapGet(gdb.Function):
         super().__init__("gomap_get")
 
     @prefix.reports_errors
-    def invoke(self, value: gdb.Value, key: gdb.Value) -> gdb.Value:
+    def invoke(self, *given: gdb.Value) -> gdb.Value:
         """Looks the key up by its hash."""
+        if len(given) != 2:
+            raise Failure('$gomap_get takes a map and a key: $gomap_get(main.users, "alice")')
+        value, key = given
         if not _header(value, "gomap_get"):
             raise Failure("$gomap_get: the map is nil: it has no such key")
         entries = maps.Entries(value)

@@ -34,6 +34,8 @@ class _Looking(gdb.Command):
 
     name = ""
     options: tuple[str, ...] = ()
+    #: Whether it is about one expression.
+    needs_expression = True
     #: Whether only maps make sense.
     maps_only = True
     #: Whether it makes a difference what the threads are doing.
@@ -45,12 +47,17 @@ class _Looking(gdb.Command):
     @prefix.reports_errors
     def invoke(self, argument: str, from_tty: bool) -> None:
         """Has the core answer."""
+        words = split(argument)
+        if self.needs_expression and not words:
+            raise Failure(
+                f"gomap {self.name}: which map? Try `gomap {self.name} main.shared`; Tab lists the variables"
+            )
         session, frame, current = inferior.session(), inferior.frame(), inferior.current_tid()
         with inferior.selection_kept(), _unfolded_lines():
             threads = list(inferior.stopped_threads()) if self.needs_threads else []
             scene = Scene(frame, threads, current, inferior.is_running(), prefix.colour())
             try:
-                session.run([self.name, *split(argument)], scene, gdb.write, _breathe)
+                session.run([self.name, *words], scene, gdb.write, _breathe)
             except KeyboardInterrupt:
                 raise Failure(f"gomap {self.name}: interrupted; what it has shown is not all") from None
 
@@ -153,6 +160,7 @@ class Check(_Looking):
     address and what it means."""
 
     name = "check"
+    needs_expression = False
     options = ("--json",)
     needs_threads = True
 
@@ -167,6 +175,7 @@ class Maps(_Looking):
     those whose names contain it."""
 
     name = "maps"
+    needs_expression = False
     options = ("--json",)
 
 
@@ -180,6 +189,7 @@ class Locals(_Looking):
     What the compiler no longer keeps at this instruction is said to be optimized out."""
 
     name = "locals"
+    needs_expression = False
     options = ("--json", "--max-string", "--max-items", "--depth")
     maps_only = False
 

@@ -41,15 +41,15 @@ class GoMap(gdb.Command):
         gdb.execute("help gomap")
 
 
-def reports_errors(invoke: Callable[..., None]) -> Callable[..., None]:
-    """Turns failures into gdb's own one-line errors."""
+def reports_errors(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    """Turns the failures of a command or function into gdb's own one-line errors."""
 
     @functools.wraps(invoke)
-    def wrapped(self: Any, argument: str, from_tty: bool) -> None:
+    def wrapped(self: Any, *arguments: Any) -> Any:
         try:
             native = core()
             try:
-                invoke(self, argument, from_tty)
+                return invoke(self, *arguments)
             except native.Error as error:
                 raise Failure(str(error)) from None
         except (Failure, gdb.error) as failure:

@@ -16,12 +16,15 @@ from pathlib import Path
 
 import pytest
 from debugger import Gdb
-from go_programs import Builder, Corpus, Sample, Toolchain
+from go_programs import Builder, Corpus, Sample, Toolchain, Values
 
 HOW = "run the tests with `cargo xtask test`"
 
 #: The versions tested by default: one with classic maps, one with Swiss ones.
 SLICE = ("1.23.4", "1.27.3")
+
+#: How a program is built to be debugged.
+UNOPTIMIZED = ("-gcflags=all=-N -l",)
 
 
 def _file(variable: str, default: str = "") -> Path:
@@ -103,6 +106,14 @@ def start(build: Callable[..., Path], started: ExitStack) -> Callable[..., Sampl
         return sample
 
     return start
+
+
+@pytest.fixture
+def values(build: Callable[..., Path], started: ExitStack) -> Values:
+    """The program with values of every kind, as one debugs it: without optimisation."""
+    made = Values(build("values", *UNOPTIMIZED))
+    started.callback(made.kill)
+    return made
 
 
 @pytest.fixture

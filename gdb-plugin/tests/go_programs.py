@@ -21,6 +21,7 @@ SOURCES = {
     "iterate-write": ROOT / "samples/iterate-write",
     "locked": ROOT / "samples/locked",
     "headers": ROOT / "native/gotarget/tests/headers",
+    "values": ROOT / "gdb-plugin/tests/values",
 }
 
 #: A sample ends by itself after so long, in case that nobody is left to end it.
@@ -129,6 +130,19 @@ class Corpus(Child):
     def without_nil(self) -> dict[str, dict[str, Any]]:
         """Those that have a header."""
         return {name: told for name, told in self.told.items() if told["address"]}
+
+
+class Values(Child):
+    """The program with values of every kind, that waits for a line before it calls its functions."""
+
+    def __init__(self, executable: Path, entries: int = 100) -> None:
+        super().__init__([str(executable), str(entries)])
+        self.executable = executable
+        self.wait_for_line(lambda line: line.startswith("ready "), 120)
+
+    def go(self) -> None:
+        """Lets it call its functions."""
+        self.tell("go")
 
 
 def line_of(program: str, file: str, text: str) -> int:

@@ -85,7 +85,7 @@ fn frame_of<'a>(
 
 /// What clap says of wrong words, which is many lines, in one.
 fn one_line(words: &[String], text: &str) -> String {
-    let said: Vec<&str> = text.lines().take_while(|line| !line.starts_with("Usage:")).map(str::trim).collect();
+    let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let said = said.join(" ");
     let command = words.first().map_or("gomap", String::as_str);
     format!("{}; see `help gomap {command}`", said.trim_start_matches("error: ").trim())
