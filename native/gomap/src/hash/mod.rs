@@ -71,10 +71,10 @@ pub struct DynamicKey {
 }
 
 impl DynamicKey {
-    /// A type whose values look like `shape`; `direct` if the interface's second word is the value itself and
-    /// not its address.
+    /// A type whose values look like `shape`, as its descriptor says: where that has TFlagRegularMemory, it is
+    /// [`KeyShape::Memory`]. `direct` if the interface's second word is the value itself and not its address.
     pub fn new(shape: KeyShape, direct: bool) -> Self {
-        DynamicKey { plan: plan::plan(&shape, HashStyle::Runtime), shape, direct }
+        DynamicKey { plan: plan::typehash_plan(&shape), shape, direct }
     }
 
     /// Whether values can be keys. The runtime panics with "hash of unhashable type" for others.

@@ -5,11 +5,9 @@
 
 use super::shape::{KeyField, KeyShape, is_padded};
 
-/// Who wrote the hash function of a type.
+/// Which compiler wrote the hash function of a map type's keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashStyle {
-    /// `runtime.typehash`: field by field (Go's src/runtime/alg.go).
-    Runtime,
     /// The compiler up to Go 1.26: fields of plain bytes side by side in one step (genhash in
     /// src/cmd/compile/internal/reflectdata/alg.go, Memrun in src/cmd/compile/internal/compare/compare.go).
     Runs,
@@ -53,7 +51,6 @@ pub(crate) fn plan(shape: &KeyShape, style: HashStyle) -> Option<Vec<Step>> {
     }
     let mut steps = Vec::new();
     match style {
-        HashStyle::Runtime => by_field(shape, 0, &mut steps),
         // The map type names memhash0, memhash32 … for a key that is plain bytes as a whole.
         HashStyle::Runs if shape.is_regular_memory() => match shape.size() {
             0 => {}
@@ -67,6 +64,14 @@ pub(crate) fn plan(shape: &KeyShape, style: HashStyle) -> Option<Vec<Step>> {
             steps = signature.steps;
         }
     }
+    Some(steps)
+}
+
+/// The steps of `runtime.typehash` (Go's src/runtime/alg.go), which goes by a type's descriptor: what that says is
+/// regular memory has the shape of memory. `None` if it can't be hashed.
+pub(crate) fn typehash_plan(shape: &KeyShape) -> Option<Vec<Step>> {
+    let mut steps = Vec::new();
+    shape.is_hashable().then(|| by_field(shape, 0, &mut steps))?;
     Some(steps)
 }
 
@@ -100,13 +105,9 @@ fn simple(shape: &KeyShape, offset: u64, steps: &mut Vec<Step>) -> bool {
     true
 }
 
-/// typehash: the flag TFlagRegularMemory is set where the compiler found regular memory.
 fn by_field(shape: &KeyShape, offset: u64, steps: &mut Vec<Step>) {
-    if shape.is_regular_memory() {
-        steps.push(Step { offset, op: sized(shape.size()) });
-        return;
-    }
     match shape {
+        KeyShape::Memory { size } => steps.push(Step { offset, op: sized(*size) }),
         KeyShape::Array { elem, len } => repeat(elem, *len, offset, steps, by_field),
         KeyShape::Struct { fields, .. } => {
             for field in fields.iter().filter(|field| !field.blank) {

@@ -3,11 +3,11 @@
 mod number;
 mod text;
 
-use gomap::{DynamicKey, Overlay};
+use gomap::{KeyTypes, Overlay};
 use goprogram::{Field, Type, TypeKind, TypeRef};
 
 use crate::error::Error;
-use crate::hasher::{is_direct, key_shape};
+use crate::hasher::Types;
 use crate::target::Target;
 
 /// A key to look for.
@@ -276,12 +276,12 @@ impl<'a> Parser<'a> {
         let no_value = || format!("no interface of this program holds a {}", held.name);
         let descriptor = held.descriptor.ok_or_else(|| self.error(ty, no_value()))?;
         let descriptor = self.target.bias.to_runtime(descriptor);
-        let shape = key_shape(self.target.program, self.named(&held.name)?)?;
-        if !DynamicKey::new(shape, false).is_hashable() {
+        let dynamic = Types::new(self.target).dynamic(descriptor.0).filter(|dynamic| dynamic.is_hashable());
+        let Some(dynamic) = dynamic else {
             let why = format!("hash of unhashable type {}: no map has such a key", held.name);
             return Err(self.error(ty, why));
-        }
-        let data = match is_direct(self.target, descriptor)? {
+        };
+        let data = match dynamic.is_direct() {
             true => value,
             false => self.place(&value).to_le_bytes().to_vec(),
         };

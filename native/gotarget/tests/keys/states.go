@@ -49,19 +49,20 @@ func grown[K comparable, V any](variable string, key func(int) K, elem func(int)
 		state(variable, m, size+5, key, literal)
 	}
 	for _, size := range []int{8, 9, 20, 60, 230, 1000} {
-		m := map[K]V{}
-		for i := 0; i < size; i++ {
-			put(m, i)
+		for _, more := range []int{0, size / 2} {
+			m := map[K]V{}
+			for i := 0; i < size; i++ {
+				put(m, i)
+			}
+			for i := 0; i < size; i += 3 {
+				delete(m, key(i))
+			}
+			for i := size; i < size+more; i++ {
+				put(m, i)
+				delete(m, key(i-more))
+			}
+			state(variable, m, size+more+5, key, literal)
 		}
-		for i := 0; i < size; i += 3 {
-			delete(m, key(i))
-		}
-		state(variable, m, size+5, key, literal)
-		for i := size; i < size+size/2; i++ {
-			put(m, i)
-			delete(m, key(i-size/2))
-		}
-		state(variable, m, size+size/2+5, key, literal)
 	}
 	// Many overflow buckets with little in them: a classic map then grows to its own size.
 	for _, rounds := range []int{1, 2, 3, 4, 5, 6} {

@@ -1,16 +1,16 @@
 //! A map's own hash function, computed here: from the process's key material, the map type's descriptor, and the
 //! DWARF's description of its keys.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
+mod types;
 
-use gomap::{DynamicKey, HashStyle, Hasher, KeyField, KeyMaterial, KeyShape, KeyTypes};
+use gomap::{HashStyle, Hasher, KeyField, KeyMaterial, KeyShape, KeyTypes};
 use goprogram::{Program, TypeKind, TypeRef};
+
+pub use types::Types;
 
 use crate::error::Error;
 use crate::map::Map;
-use crate::memory::{MapSource, RuntimeAddr};
+use crate::memory::MapSource;
 use crate::target::Target;
 
 /// Why a map's hashes can't be computed.
@@ -107,11 +107,7 @@ fn style_of(name: &str, compiled: HashStyle) -> Option<HashStyle> {
         return simple.iter().any(|simple| name.starts_with(simple)).then_some(compiled);
     }
     // `type..hash.` up to Go 1.19.
-    if name.starts_with("type:.hash.") || name.starts_with("type..hash.") {
-        return Some(compiled);
-    }
-    // A map type that reflect has made (reflect.MapOf) calls typehash.
-    name.starts_with("reflect.").then_some(HashStyle::Runtime)
+    (name.starts_with("type:.hash.") || name.starts_with("type..hash.")).then_some(compiled)
 }
 
 /// So deep are arrays and structures in each other at most.
@@ -160,54 +156,6 @@ fn shape(program: &Program, ty: TypeRef, depth: u32, parts: &mut u32) -> Result<
     })
 }
 
-/// The types that the process's interface keys hold.
-pub struct Types<'a> {
-    target: Target<'a>,
-    known: RefCell<HashMap<u64, Option<Rc<DynamicKey>>>>,
-}
-
-impl std::fmt::Debug for Types<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Types").field("known", &self.known.borrow().len()).finish_non_exhaustive()
-    }
-}
-
-impl<'a> Types<'a> {
-    /// The types of this process.
-    #[must_use]
-    pub fn new(target: &Target<'a>) -> Self {
-        Types { target: *target, known: RefCell::default() }
-    }
-
-    fn read(&self, descriptor: RuntimeAddr) -> Result<Option<DynamicKey>, Error> {
-        let Target { program, bias, .. } = self.target;
-        let Some(ty) = program.type_of_descriptor(bias.to_link(descriptor))? else { return Ok(None) };
-        let shape = key_shape(program, ty)?;
-        Ok(Some(DynamicKey::new(shape, is_direct(&self.target, descriptor)?)))
-    }
-}
-
-impl KeyTypes for Types<'_> {
-    fn dynamic(&self, descriptor: u64) -> Option<Rc<DynamicKey>> {
-        if let Some(known) = self.known.borrow().get(&descriptor) {
-            return known.clone();
-        }
-        let read = self.read(RuntimeAddr(descriptor)).ok().flatten().map(Rc::new);
-        self.known.borrow_mut().insert(descriptor, read.clone());
-        read
-    }
-}
-
-/// Whether an interface holds values of a type themselves, not their address.
-pub(crate) fn is_direct(target: &Target<'_>, descriptor: RuntimeAddr) -> Result<bool, Error> {
-    /// Both TFlagDirectIface, since Go 1.26, and KindDirectIface before (Go's src/internal/abi/type.go; up to 1.21
-    /// kindDirectIface in src/runtime/typekind.go).
-    const DIRECT: u64 = 1 << 5;
-    let layout = target.program.abi_layout()?;
-    let field = if target.program.version().at_least(1, 26) { layout.tflag } else { layout.kind };
-    Ok(target.uint(descriptor.plus(field), 1)? & DIRECT != 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,7 +165,7 @@ mod tests {
         let style = |name| style_of(name, HashStyle::Signature);
         assert_eq!(style("runtime.memhash64"), Some(HashStyle::Signature));
         assert_eq!(style("type:.hash.main.Point"), Some(HashStyle::Signature));
-        assert_eq!(style("reflect.MapOf.func1"), Some(HashStyle::Runtime));
+        assert_eq!(style("reflect.MapOf.func1"), None);
         assert_eq!(style("main.hash"), None);
         assert_eq!(style("runtime.mapassign"), None);
     }
