@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::frames::{self, UnwoundFrame};
 use crate::goroutine;
 use crate::live::{self, LiveMemory};
-use crate::memory::{LoadBias, Memory, RuntimeAddr};
+use crate::memory::{LoadBias, Memory, RuntimeAddr, read_bytes};
 use crate::registers::{self, ThreadRegisters};
 use crate::stack::Names;
 use crate::target::Target;
@@ -68,7 +68,7 @@ impl Process {
         let name = std::fs::read_link(&link).map_err(|error| live::unavailable(pid, &error))?;
         let what = || format!("process {pid} ({})", name.display());
         let program = Program::open(exe.unwrap_or(&link)).map_err(|error| no_go_program(error, exe, &what))?;
-        let bias = LoadBias(entry.wrapping_sub(program.entry().0));
+        let bias = bias(&program, entry)?;
         let process = Process {
             kind: Kind::Live { pid },
             program,
@@ -99,7 +99,7 @@ impl Process {
         };
         let program = Program::open(&file).map_err(|error| no_go_program(error, None, &what))?;
         let bias = match memory.entry() {
-            Some(entry) => LoadBias(entry.0.wrapping_sub(program.entry().0)),
+            Some(entry) => bias(&program, entry.0)?,
             None if program.is_position_independent() => return Err(Error::NoLoadAddress),
             None => LoadBias(0),
         };
@@ -212,6 +212,15 @@ impl Process {
     }
 }
 
+/// How far a program was moved, by where it began to execute.
+fn bias(program: &Program, entry: u64) -> Result<LoadBias, Error> {
+    let bias = entry.wrapping_sub(program.entry().0);
+    if bias != 0 && !program.is_position_independent() {
+        return Err(Error::WrongProgram { path: program.path().to_owned() });
+    }
+    Ok(LoadBias(bias))
+}
+
 /// Says in the user's terms that a program is not Go's.
 fn no_go_program(error: goprogram::Error, exe: Option<&Path>, what: &dyn Fn() -> String) -> Error {
     match error {
@@ -249,5 +258,23 @@ fn is_of(memory: &CoreMemory, program: &Program, bias: LoadBias) -> Option<bool>
         Err(Error::WrongProgram { .. }) => return Some(false),
         _ => {}
     }
-    memory.began_with(program.path())
+    memory.began_with(program.path()).or_else(|| has_module_data(&alone, program, bias))
+}
+
+/// Words of `runtime.firstmoduledata` to compare: its beginning, which has the places and lengths of the
+/// tables of functions (src/runtime/symtab.go). The linker writes them, and nothing changes them.
+const MODULE_DATA: usize = 24;
+
+/// Whether a core's module data are those of a program; `None` if either has none.
+fn has_module_data(memory: &dyn Memory, program: &Program, bias: LoadBias) -> Option<bool> {
+    let addr = program.symbol("runtime.firstmoduledata")?.addr;
+    let (file, _) = program.code(addr, MODULE_DATA as u64 * 8)?.as_chunks();
+    let core = read_bytes(memory, bias.to_runtime(addr), MODULE_DATA * 8).ok()?;
+    let (core, _) = core.as_chunks();
+    let is_same = |(file, core): (&[u8; 8], &[u8; 8])| {
+        let (file, core) = (u64::from_le_bytes(*file), u64::from_le_bytes(*core));
+        // The loader adds the bias to addresses; the file of a position-independent program may have 0 there.
+        file == core || file.wrapping_add(bias.0) == core || (file == 0 && bias.0 != 0)
+    };
+    Some(file.iter().zip(core).all(is_same))
 }

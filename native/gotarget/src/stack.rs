@@ -1,10 +1,10 @@
 //! Stacks of goroutines: return addresses by the program's own unwinding table, then names and lines.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use goprogram::{Line, Program};
+use goprogram::{Function, Line, Program};
 
 use crate::memory::{LoadBias, Memory, RuntimeAddr, Unreadable, read_bytes};
 use crate::target::Target;
@@ -92,7 +92,7 @@ pub fn walk(target: &Target<'_>, pc: RuntimeAddr, sp: RuntimeAddr) -> Vec<Pc> {
         }
         match stack.word(RuntimeAddr(cfa.0.wrapping_sub(8))) {
             Ok(0) | Err(_) => break,
-            Ok(caller) => (addr, sp, is_return) = (RuntimeAddr(caller), cfa, true),
+            Ok(caller) => (addr, sp, is_return) = (RuntimeAddr(caller), cfa, !target.names.is_injected(target, here)),
         }
     }
     frames
@@ -102,6 +102,21 @@ pub fn walk(target: &Target<'_>, pc: RuntimeAddr, sp: RuntimeAddr) -> Vec<Pc> {
 #[derive(Debug, Default)]
 pub struct Names {
     known: RefCell<Known>,
+    injected: OnceCell<Vec<Function>>,
+}
+
+/// Functions that a signal handler makes a goroutine call, at any instruction (`isInjectedCall` and
+/// `sigpanic` in src/runtime/traceback.go and signal_unix.go, Go 1.14 to 1.27).
+const INJECTED: [&str; 3] = ["runtime.asyncPreempt.abi0", "runtime.asyncPreempt", "runtime.sigpanic"];
+
+impl Names {
+    /// Whether the frame's function was called by no instruction: then its caller is to go on at the
+    /// very address, and not behind a call.
+    fn is_injected(&self, target: &Target<'_>, pc: Pc) -> bool {
+        let find = || INJECTED.iter().filter_map(|name| target.program.function(name)).collect();
+        let link = target.bias.to_link(pc.instruction());
+        self.injected.get_or_init(find).iter().any(|function| (function.entry..function.end).contains(&link))
+    }
 }
 
 /// By address, and whether it is a return address.

@@ -112,14 +112,20 @@ impl Held {
         let pid = self.pid;
         let mut any = false;
         for tid in threads_of(pid).map_err(|_| Error::Ended { pid })? {
-            if self.threads.contains_key(&tid) {
-                continue;
+            match self.threads.get(&tid) {
+                // The number of one that has ended may be given to a new one.
+                Some(State::Gone) if !is_dead(pid, tid) => {}
+                Some(_) => continue,
+                None => {}
             }
             any = true;
             let thread = Pid::from_raw(tid);
-            let asked = ptrace::seize(thread, ptrace::Options::empty()).and_then(|()| ptrace::interrupt(thread));
-            let state = match asked {
-                Ok(()) => State::Asked,
+            let state = match ptrace::seize(thread, ptrace::Options::empty()) {
+                Ok(()) => {
+                    // It fails for a thread that is just ending, of which we shall be told all the same.
+                    let _ = ptrace::interrupt(thread);
+                    State::Asked
+                }
                 // It has ended since it was listed; one that is dead and not yet buried cannot be traced either.
                 Err(Errno::ESRCH) => State::Gone,
                 Err(Errno::EPERM) if is_dead(pid, tid) => State::Gone,
@@ -153,13 +159,22 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        for (tid, state) in &self.threads {
+        // The first thread is last: the kernel gives away its end only after that of all others.
+        for (tid, state) in self.threads.iter().rev() {
             // One that was asked and has not stopped yet cannot be let go by name; it is when we end. Most
             // often it has stopped by now.
             let state = if *state == State::Asked { look(self.pid, *tid).unwrap_or(*state) } else { *state };
-            if let State::Stands { signal } = state
-                && !release(*tid, signal)
-            {
+            let is_gone = match state {
+                State::Stands { signal } => !release(*tid, signal),
+                State::Asked => false,
+                State::Gone => true,
+            };
+            if is_gone {
+                // Only SIGKILL takes a thread that stands away from us, and then it ends at once.
+                let begun = Instant::now();
+                while !is_dead(self.pid, *tid) && begun.elapsed() < LONGEST {
+                    std::thread::sleep(SOON);
+                }
                 bury(self.pid, *tid);
             }
         }
@@ -173,6 +188,7 @@ fn look(pid: i32, tid: i32) -> Option<State> {
     let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | WaitPidFlag::__WALL;
     // What has come is asked for below: nix knows no names for real-time signals, and calls them an error.
     if waitid(Id::Pid(thread), flags) == Err(Errno::ECHILD) {
+        bury(pid, tid);
         return Some(State::Gone);
     }
     match ptrace::getsiginfo(thread) {
@@ -233,6 +249,8 @@ fn refused(pid: i32, tid: i32, errno: Errno) -> Error {
     let tracer = field(&format!("/proc/{pid}/task/{tid}/status"), "TracerPid").filter(|tracer| tracer != "0");
     match tracer {
         Some(tracer) => {
+            // The kernel names the thread that traces; people know its process.
+            let tracer = field(&format!("/proc/{tracer}/status"), "Tgid").unwrap_or(tracer);
             let name = std::fs::read_to_string(format!("/proc/{tracer}/comm")).unwrap_or_default();
             let name = if name.is_empty() { "another debugger".to_owned() } else { name.trim().to_owned() };
             Error::Traced { pid, tracer: format!("{name} (pid {tracer})") }

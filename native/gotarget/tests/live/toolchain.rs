@@ -79,6 +79,11 @@ pub(crate) fn source(name: &str) -> PathBuf {
 
 /// Builds the program `name` with more arguments to `go build`. Its file lives as long as the folder.
 pub(crate) fn build(go: &Go, name: &str, arguments: &[&str]) -> (TempDir, PathBuf) {
+    build_with(go, name, arguments, false)
+}
+
+/// The same, with or without C.
+pub(crate) fn build_with(go: &Go, name: &str, arguments: &[&str], cgo: bool) -> (TempDir, PathBuf) {
     // One at a time: the go command uses all processors by itself.
     static BUILDING: Mutex<()> = Mutex::new(());
     let _alone = BUILDING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -95,7 +100,7 @@ pub(crate) fn build(go: &Go, name: &str, arguments: &[&str]) -> (TempDir, PathBu
         .env("GOFLAGS", "-buildvcs=false")
         .env("GOPROXY", "off")
         .env("GOWORK", "off")
-        .env("CGO_ENABLED", "0")
+        .env("CGO_ENABLED", if cgo { "1" } else { "0" })
         .output()
         .unwrap();
     assert!(built.status.success(), "{go} {name}: {}", String::from_utf8_lossy(&built.stderr));

@@ -1,0 +1,3 @@
+module mortal
+
+go 1.21
