@@ -28,6 +28,9 @@ use walk::{Source, Walk};
 pub use time::{Time, duration};
 pub use tree::{Chan, Entries, Items, Limits, Pointee, Text, Value};
 
+/// Values are nested so deep at most, whatever the limits say: each level takes some of our own stack.
+const DEEPEST: usize = 250;
+
 /// Reads values of one process; keeps what it has learnt of their types.
 pub struct Values<'a> {
     target: Target<'a>,
@@ -49,7 +52,7 @@ impl<'a> Values<'a> {
     pub fn new(target: Target<'a>, limits: Limits) -> Self {
         Values {
             target,
-            limits,
+            limits: Limits { depth: limits.depth.min(DEEPEST), ..limits },
             types: Types::default(),
             dynamic: dynamic::Cache::default(),
             chan_layout: OnceCell::new(),

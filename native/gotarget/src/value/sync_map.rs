@@ -29,6 +29,9 @@ const LONGEST_CHAIN: usize = 1 << 16;
 /// Nodes of one trie, at most.
 const MOST_NODES: usize = 1 << 26;
 
+/// Findings of one map that are kept.
+const MOST_FINDINGS: usize = 32;
+
 /// Entries of the older kind that are looked at together.
 const BATCH: usize = 256;
 
@@ -162,6 +165,7 @@ impl Trie {
             return Ok(());
         }
         let mut seen = HashSet::from([root]);
+        let mut count = 0;
         let mut todo = vec![Todo::Indirect(root, 0)];
         while let Some(next) = todo.pop() {
             match next {
@@ -169,17 +173,21 @@ impl Trie {
                     let children = match values.bytes(RuntimeAddr(addr).plus(self.children), 8 * CHILDREN as u64) {
                         Ok(children) => children,
                         Err(why) => {
-                            findings.push(format!("sync.Map node at {addr:#x} cannot be read: {why}").into());
+                            note(findings, format!("sync.Map node at {addr:#x} cannot be read: {why}"));
                             continue;
                         }
                     };
-                    let nodes = self.nodes(values, &children, &mut seen, findings);
+                    let nodes = self.nodes(values, &children, findings);
+                    count += nodes.len();
                     // The first child is looked at first.
                     for (addr, bytes) in nodes.into_iter().rev() {
                         match uint(&bytes, self.is_entry, 1) {
                             Some(1) => todo.push(Todo::Entry(bytes, addr)),
+                            Some(0) if !seen.insert(addr) => {
+                                note(findings, format!("sync.Map node at {addr:#x} hangs in two places"));
+                            }
                             Some(0) if level + 1 < LEVELS => todo.push(Todo::Indirect(addr, level + 1)),
-                            _ => findings.push(format!("sync.Map node at {addr:#x} is no node").into()),
+                            _ => note(findings, format!("sync.Map node at {addr:#x} is no node")),
                         }
                     }
                 }
@@ -189,7 +197,7 @@ impl Trie {
                     }
                 }
             }
-            if seen.len() > MOST_NODES {
+            if count > MOST_NODES {
                 return Err("the sync.Map has more nodes than any real one".into());
             }
         }
@@ -198,20 +206,13 @@ impl Trie {
 
     /// The nodes that an array of pointers names, read together: of each as many bytes as an entry has, which is
     /// less than an indirect node.
-    fn nodes(
-        &self,
-        values: &Values<'_>,
-        children: &[u8],
-        seen: &mut HashSet<u64>,
-        findings: &mut Vec<Rc<str>>,
-    ) -> Vec<(u64, Vec<u8>)> {
+    fn nodes(&self, values: &Values<'_>, children: &[u8], findings: &mut Vec<Rc<str>>) -> Vec<(u64, Vec<u8>)> {
         let size = usize::try_from(self.entry_size).unwrap_or(0).min(1024);
         let mut nodes = Vec::new();
         for slot in 0..CHILDREN {
             match word(children, 8 * slot as u64) {
                 Some(0) | None => {}
-                Some(addr) if seen.insert(addr) => nodes.push((addr, vec![0; size])),
-                Some(addr) => findings.push(format!("sync.Map node at {addr:#x} hangs in two places").into()),
+                Some(addr) => nodes.push((addr, vec![0; size])),
             }
         }
         let mut parts: Vec<Part<'_>> =
@@ -222,7 +223,7 @@ impl Trie {
         nodes.retain(|(addr, _)| {
             let read = read.next().unwrap_or(false);
             if !read {
-                findings.push(format!("sync.Map node at {addr:#x} cannot be read").into());
+                note(findings, format!("sync.Map node at {addr:#x} cannot be read"));
             }
             read
         });
@@ -249,12 +250,12 @@ impl Trie {
             match values.bytes(RuntimeAddr(addr), self.entry_size) {
                 Ok(next) => bytes = next,
                 Err(why) => {
-                    findings.push(format!("sync.Map entry at {addr:#x} cannot be read: {why}").into());
+                    note(findings, format!("sync.Map entry at {addr:#x} cannot be read: {why}"));
                     return ControlFlow::Continue(());
                 }
             }
         }
-        findings.push(format!("the chain of sync.Map entries at {head:#x} does not end, or not at {addr:#x}").into());
+        note(findings, format!("the chain of sync.Map entries at {head:#x} does not end, or not at {addr:#x}"));
         ControlFlow::Continue(())
     }
 }
@@ -304,7 +305,7 @@ impl Maps {
             let _ = self.values(values, batch, &mut unread, visit);
         }
         if unread > 0 {
-            findings.push(format!("{unread} entries of the sync.Map cannot be read").into());
+            note(findings, format!("{unread} entries of the sync.Map cannot be read"));
         }
         Ok(())
     }
@@ -347,6 +348,13 @@ fn read_all<const N: usize>(values: &Values<'_>, addrs: Vec<u64>) -> Vec<Option<
     values.target.memory.read_parts(&mut parts);
     let read: Vec<bool> = parts.iter().map(|part| part.read).collect();
     buffers.into_iter().zip(read).map(|(buffer, read)| read.then_some(buffer)).collect()
+}
+
+/// Adds a finding; the first ones tell enough.
+fn note(findings: &mut Vec<Rc<str>>, finding: String) {
+    if findings.len() < MOST_FINDINGS {
+        findings.push(finding.into());
+    }
 }
 
 /// The two words of an `any`.

@@ -237,11 +237,14 @@ impl<'w, 'a> Walk<'w, 'a> {
         }
         let to = match to {
             _ if self.followed == Some(addr) => Pointee::Cycle,
-            Some(to) if self.followed.is_none() && self.depth < self.values.limits.depth => {
+            Some(to) if self.followed.is_none() => {
                 self.followed = Some(addr);
                 let value = self.nested(|walk| walk.value(to, Source::Memory(RuntimeAddr(addr))));
                 self.followed = None;
-                Pointee::Value(Box::new(value))
+                match value {
+                    Value::Cut => Pointee::NotFollowed,
+                    value => Pointee::Value(Box::new(value)),
+                }
             }
             _ => Pointee::NotFollowed,
         };

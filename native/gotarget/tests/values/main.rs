@@ -6,6 +6,8 @@
 #[allow(dead_code)]
 mod compare;
 mod corpus;
+mod expressions;
+mod limits;
 #[path = "../live/process.rs"]
 mod process;
 #[path = "../live/toolchain.rs"]
