@@ -5,6 +5,7 @@ use race::Kind;
 
 use crate::catch::Registers;
 use crate::error::Error;
+use crate::frames::{self, UnwoundFrame};
 use crate::goroutine;
 use crate::memory::RuntimeAddr;
 use crate::stack::{self, Frame, Pc};
@@ -59,26 +60,29 @@ pub fn thread(target: &Target<'_>, tid: u32, registers: &Registers<'_>) -> Resul
     let goroutine = goroutine::of_thread(target, tid, registers(Register::R14).unwrap_or(0))?;
     let pc = RuntimeAddr(registers(Register::Rip).unwrap_or(0));
     let sp = RuntimeAddr(registers(Register::Rsp).unwrap_or(0));
-    let stack = stack::walk(target, pc, sp);
+    let frames = frames::walk_thread(target, tid, goroutine, pc, sp);
+    let stack: Vec<Pc> = frames.iter().map(|frame| frame.pc).collect();
     let innermost = stack.first().and_then(|pc| stack::lines(target, *pc).first().cloned());
     Ok(Thread {
         tid,
         goroutine,
         goid: goroutine.and_then(|g| goroutine::goid(target, g).ok()),
-        inside: inside(target, &stack, registers),
+        inside: inside(target, &frames, registers),
         at: stack::caller(target, &stack).or(innermost),
         stack,
     })
 }
 
 /// The outermost map function of a stack: the one that the program called.
-fn inside(target: &Target<'_>, stack: &[Pc], registers: &Registers<'_>) -> Option<Inside> {
-    stack.iter().enumerate().rev().find_map(|(depth, pc)| {
+fn inside(target: &Target<'_>, stack: &[UnwoundFrame], registers: &Registers<'_>) -> Option<Inside> {
+    stack.iter().enumerate().rev().find_map(|(depth, frame)| {
+        let pc = frame.pc;
         let function = target.program.function_at(target.bias.to_link(pc.instruction()))?.name;
         let kind = kind_of(target.program.map_function(&function)?.kind)?;
-        // Only the innermost frame's registers are still its own.
-        let registers: &Registers<'_> = if depth == 0 { registers } else { &|_| None };
-        Some(Inside { kind, map: map_of(target, *pc, registers), function })
+        // Only the innermost frame's registers are still its own, and those of one that a signal interrupted.
+        let saved = |register| frame.registers.as_ref()?.get(register);
+        let registers: &Registers<'_> = if depth == 0 { registers } else { &saved };
+        Some(Inside { kind, map: map_of(target, pc, registers), function })
     })
 }
 

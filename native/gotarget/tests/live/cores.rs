@@ -58,6 +58,15 @@ fn a_core_of_gotraceback_crash_holds_memory_and_stacks() {
             let all = goroutine::all(&target).unwrap();
             let main = all.iter().find(|goroutine| goroutine.goid == 1).unwrap();
             let threads = process.threads().unwrap();
+            // Each thread was in a signal handler at the end: it is shown where the signal came.
+            let main_thread = threads.iter().find(|thread| Some(thread.tid) == main.thread).unwrap();
+            let main_thread =
+                gotarget::threads::thread(&target, main_thread.tid, &|register| main_thread.get(register)).unwrap();
+            assert_eq!(
+                (main_thread.goid, main_thread.at.unwrap().function),
+                (Some(1), "main.die".to_owned()),
+                "{context}"
+            );
             assert!(threads.iter().any(|thread| Some(thread.tid) == main.thread), "{context}");
             assert!(threads.iter().all(gotarget::ThreadRegisters::is_stopped), "{context}");
         }
