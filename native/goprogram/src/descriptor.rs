@@ -159,13 +159,7 @@ impl Program {
             return Ok(layout);
         }
         let ty = Structure::first(self, &["internal/abi.Type", "runtime._type"])?;
-        // With GOEXPERIMENT=noswissmap the other kind's type may be there too, but the maps are runtime.hmap.
-        let classic = self.find_type("runtime.hmap")?.is_some();
-        let maps = match classic {
-            true => &["internal/abi.OldMapType", "internal/abi.MapType", "runtime.maptype"][..],
-            false => &["internal/abi.SwissMapType", "internal/abi.MapType"][..],
-        };
-        let map = Structure::first(self, maps)?;
+        let map = Structure::map_type(self)?;
         let layout = AbiLayout {
             size: ty.size,
             type_size: ty.any(&["Size_", "size"])?,

@@ -80,6 +80,12 @@ impl<'a> Info<'a> {
     }
 }
 
+/// Where the relocations of a position-independent program are: as Go's linker names it, and others.
+const RELOCATIONS: [&str; 2] = [".rela", ".rela.dyn"];
+
+/// To put an address of the program, moved as the program is (System V ABI, amd64 supplement, table 4.10).
+const R_X86_64_RELATIVE: u64 = 8;
+
 /// `e_entry` in the header of a 64-bit ELF file.
 const ENTRY: std::ops::Range<usize> = 24..32;
 
@@ -208,6 +214,44 @@ impl Elf {
             .filter(|segment| segment.permissions().writable())
             .filter_map(|segment| segment.data().ok())
             .collect())
+    }
+
+    /// The file's bytes from the one that is loaded at `address` to the end of its segment.
+    pub(crate) fn loaded_from(&self, address: u64) -> Option<&[u8]> {
+        let header = FileHeader64::<LittleEndian>::parse(&*self.map).ok()?;
+        let segments = header.program_headers(LittleEndian, &*self.map).ok()?;
+        let loaded = segments.iter().filter(|segment| segment.p_type(LittleEndian) == PT_LOAD);
+        loaded.into_iter().find_map(|segment| {
+            let from = usize::try_from(address.checked_sub(segment.p_vaddr(LittleEndian))?).ok()?;
+            segment.data(LittleEndian, &*self.map).ok()?.get(from..).filter(|rest| !rest.is_empty())
+        })
+    }
+
+    /// The pointer at `address`, as the loader makes it but for moving the program: in the file of a
+    /// position-independent program only its relocation tells.
+    pub(crate) fn pointer(&self, address: u64) -> Option<u64> {
+        let relocated = self.relocations().find(|&(at, _)| at == address).map(|(_, target)| target);
+        let in_file = || self.loaded(address, 8)?.try_into().ok().map(u64::from_le_bytes);
+        relocated.or_else(in_file)
+    }
+
+    /// Where the loader puts the address `target`.
+    pub(crate) fn relocated_to(&self, target: u64) -> impl Iterator<Item = u64> {
+        self.relocations().filter(move |&(_, found)| found == target).map(|(at, _)| at)
+    }
+
+    /// The relocations of a position-independent program: where each is, and the address that it puts there.
+    fn relocations(&self) -> impl Iterator<Item = (u64, u64)> {
+        let data = self.object().ok().and_then(|object| {
+            let sections = RELOCATIONS.iter().filter_map(|name| object.section_by_name(name));
+            sections.filter_map(|section| section.data().ok()).find(|data| !data.is_empty())
+        });
+        let words = |entry: &[u8]| {
+            let word = |from: usize| entry.get(from..from + 8)?.try_into().ok().map(u64::from_le_bytes);
+            // Elf64_Rela: r_offset, r_info, r_addend.
+            (word(8)? == R_X86_64_RELATIVE).then_some((word(0)?, word(16)?))
+        };
+        data.unwrap_or_default().chunks_exact(24).filter_map(words)
     }
 
     /// The file's bytes that are loaded at `address`, if all of them are in one segment.

@@ -1,4 +1,4 @@
-//! Symbols and functions, from the ELF symbol table.
+//! Symbols and functions, from the ELF symbol table; without one, functions from Go's own table.
 
 use object::elf::{STT_FUNC, STT_NOTYPE};
 use object::read::elf::{ElfFile64, Sym};
@@ -28,7 +28,7 @@ pub struct Function {
     pub end: LinkAddr,
 }
 
-/// Entry and end of a function, and the number of its symbol.
+/// Entry and end of a function, and the number of its symbol, or of its entry in Go's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Extent {
     entry: u64,
@@ -58,21 +58,30 @@ impl Program {
         if addr.0 >= extent.end {
             return None;
         }
-        function_of(&self.elf().object().ok()?, extent)
+        self.function_of(self.elf().object().ok().as_ref(), extent)
     }
 
     /// The function with this name, as the linker writes it.
     pub fn function(&self, name: &str) -> Option<Function> {
-        let symbol = self.symbol(name)?;
-        self.function_at(symbol.addr)
-            .filter(|function| function.entry == symbol.addr)
-            .map(|function| Function { name: name.to_owned(), ..function })
+        if let Some(symbol) = self.symbol(name) {
+            return self
+                .function_at(symbol.addr)
+                .filter(|function| function.entry == symbol.addr)
+                .map(|function| Function { name: name.to_owned(), ..function });
+        }
+        if self.has_symbols() { None } else { self.functions().find(|function| function.name == name) }
     }
 
-    /// All functions, in the order of their addresses; none if the program has no symbol table.
+    /// All functions, in the order of their addresses. Without a symbol table only Go's own, and with `[...]`
+    /// for type arguments.
     pub fn functions(&self) -> impl Iterator<Item = Function> {
         let object = self.elf().object().ok();
-        self.extents().iter().filter_map(move |extent| function_of(object.as_ref()?, extent))
+        self.extents().iter().filter_map(move |extent| self.function_of(object.as_ref(), extent))
+    }
+
+    /// Whether the program has a symbol table.
+    fn has_symbols(&self) -> bool {
+        self.elf().object().is_ok_and(|object| !object.elf_symbol_table().is_empty())
     }
 
     /// Why there is no function at an address.
@@ -81,7 +90,19 @@ impl Program {
     }
 
     fn extents(&self) -> &[Extent] {
-        self.extents_cell().get_or_init(|| self.read_extents().unwrap_or_default())
+        self.extents_cell().get_or_init(|| {
+            let symbols = self.read_extents().unwrap_or_default();
+            if symbols.is_empty() && !self.has_symbols() { self.pclntab_extents() } else { symbols }
+        })
+    }
+
+    fn pclntab_extents(&self) -> Vec<Extent> {
+        let Some(table) = self.pclntab() else { return Vec::new() };
+        // Ends at the first that the file has not: their number is only a claim.
+        let found = (0..table.count).map_while(|index| Some((index, table.function(self, index)?)));
+        let extents =
+            found.map(|(index, found)| Extent { entry: found.code.start, end: found.code.end, symbol: index });
+        extents.filter(|extent| extent.entry < extent.end).collect()
     }
 
     fn read_extents(&self) -> Result<Vec<Extent>, Error> {
@@ -121,15 +142,17 @@ impl Program {
         extents.retain(|extent| extent.entry < extent.end);
         Ok(extents)
     }
-}
 
-fn function_of(object: &ElfFile64<'_, LittleEndian>, extent: &Extent) -> Option<Function> {
-    let table = object.elf_symbol_table();
-    let symbol = table.symbol(object::SymbolIndex(extent.symbol)).ok()?;
-    let name = symbol.name(LittleEndian, table.strings()).ok()?;
-    Some(Function {
-        name: String::from_utf8_lossy(name).into_owned(),
-        entry: LinkAddr(extent.entry),
-        end: LinkAddr(extent.end),
-    })
+    fn function_of(&self, object: Option<&ElfFile64<'_, LittleEndian>>, extent: &Extent) -> Option<Function> {
+        let (entry, end) = (LinkAddr(extent.entry), LinkAddr(extent.end));
+        let table = object?.elf_symbol_table();
+        if table.is_empty() {
+            let table = self.pclntab()?;
+            let name = table.name(self, &table.function(self, extent.symbol)?)?;
+            return Some(Function { name, entry, end });
+        }
+        let symbol = table.symbol(object::SymbolIndex(extent.symbol)).ok()?;
+        let name = symbol.name(LittleEndian, table.strings()).ok()?;
+        Some(Function { name: String::from_utf8_lossy(name).into_owned(), entry, end })
+    }
 }

@@ -76,15 +76,15 @@ impl Structure {
         Structure::of(program.ty(program.type_named(name)?)?)
     }
 
-    /// The first of these types that the program has.
+    /// The first type that has one of these names.
     pub(crate) fn first(program: &Program, names: &[&str]) -> Result<Structure, Error> {
-        for name in names {
-            if let Some(found) = program.find_type(name)? {
-                return Structure::of(program.ty(found)?);
+        match program.find_first_type(names)? {
+            Some(found) => Structure::of(program.ty(found)?),
+            None => {
+                let name = names.first().copied().unwrap_or_default();
+                Err(Error::UnknownType { name: name.to_owned(), near: Vec::new() })
             }
         }
-        let name = names.first().copied().unwrap_or_default();
-        Err(Error::UnknownType { name: name.to_owned(), near: Vec::new() })
     }
 
     pub(crate) fn of(ty: Type) -> Result<Structure, Error> {
@@ -99,6 +99,14 @@ impl Structure {
             .iter()
             .find(|field| field.name == name)
             .ok_or_else(|| Error::UnknownField { ty: self.name.clone(), field: name.to_owned() })
+    }
+
+    /// The descriptor of a map type: of Swiss maps it has a `Group`, of classic ones a `Bucket`. The linker
+    /// writes it before other types, and only that of the maps that the program has.
+    pub(crate) fn map_type(program: &Program) -> Result<Structure, Error> {
+        const NAMES: [&str; 4] =
+            ["internal/abi.MapType", "internal/abi.SwissMapType", "internal/abi.OldMapType", "runtime.maptype"];
+        Structure::first(program, &NAMES)
     }
 
     /// The offset of the first of these fields that it has: their names differ between versions.
@@ -140,9 +148,9 @@ impl Program {
             return Ok(layout);
         }
         // The types decide, not the version: GOEXPERIMENT=noswissmap brings hmap back in 1.24 and 1.25.
-        let layout = match self.find_type("runtime.hmap")? {
-            Some(hmap) => Layout::Classic(self.classic_layout(&Structure::of(self.ty(hmap)?)?)?),
-            None => Layout::Swiss(self.swiss_layout()?),
+        let layout = match Structure::map_type(self)?.field("Group") {
+            Err(_) => Layout::Classic(self.classic_layout(&Structure::named(self, "runtime.hmap")?)?),
+            Ok(_) => Layout::Swiss(self.swiss_layout()?),
         };
         Ok(self.map_layout_cell().get_or_init(|| layout))
     }

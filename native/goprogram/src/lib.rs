@@ -26,6 +26,7 @@ mod location;
 mod map_functions;
 mod names;
 mod paged;
+mod pclntab;
 mod program;
 mod slots;
 mod types;

@@ -1,4 +1,5 @@
-//! Source lines, from DWARF, with the functions that the compiler inlined.
+//! Source lines with the functions that the compiler inlined: of Go code from Go's own table, of C code from
+//! DWARF.
 
 use std::sync::Arc;
 
@@ -28,8 +29,16 @@ impl Program {
     /// that really was called last. For a return address ask for the byte before it.
     ///
     /// # Errors
-    /// [`Error::NoDwarf`]; [`Error::NoFunction`] if the address is outside the program's code.
+    /// [`Error::NoFunction`] if the address is outside the program's code, [`Error::NoDwarf`] if it is in C code
+    /// and that has no debug information.
     pub fn lines_at(&self, addr: LinkAddr) -> Result<Vec<Line>, Error> {
+        if let Some(lines) = self.pclntab().and_then(|table| table.lines(self, addr)) {
+            return Ok(lines);
+        }
+        self.dwarf_lines_at(addr)
+    }
+
+    fn dwarf_lines_at(&self, addr: LinkAddr) -> Result<Vec<Line>, Error> {
         let finder = self.line_finder()?;
         if self.code(addr, 1).is_none() {
             return Err(Error::NoFunction { addr: addr.0 });

@@ -10,6 +10,7 @@ use crate::elf::Elf;
 use crate::functions::Extent;
 use crate::layout::RuntimeLayout;
 use crate::lines::LineFinder;
+use crate::pclntab::Pclntab;
 use crate::units::{Reader, Units};
 use crate::unwind::Described;
 use crate::{Error, code_units};
@@ -40,6 +41,7 @@ pub struct Program {
     types_start: OnceLock<Option<u64>>,
     descriptors: OnceLock<Descriptors>,
     code_units: OnceLock<Vec<code_units::Described>>,
+    pclntab: OnceLock<Option<Pclntab>>,
 }
 
 impl fmt::Debug for Program {
@@ -75,6 +77,7 @@ impl Program {
             types_start: OnceLock::new(),
             descriptors: OnceLock::new(),
             code_units: OnceLock::new(),
+            pclntab: OnceLock::new(),
         })
     }
 
@@ -159,6 +162,10 @@ impl Program {
 
     pub(crate) fn types_start_cell(&self) -> &OnceLock<Option<u64>> {
         &self.types_start
+    }
+
+    pub(crate) fn pclntab_cell(&self) -> &OnceLock<Option<Pclntab>> {
+        &self.pclntab
     }
 
     pub(crate) fn code_units_cell(&self) -> &OnceLock<Vec<code_units::Described>> {

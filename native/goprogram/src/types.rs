@@ -145,6 +145,11 @@ impl Program {
 
     /// The type whose name the DWARF spells so.
     pub(crate) fn find_type(&self, spelled: &str) -> Result<Option<TypeRef>, Error> {
+        self.find_first_type(&[spelled])
+    }
+
+    /// The first type in the DWARF with one of these names: to ask for one that isn't there is to read all.
+    pub(crate) fn find_first_type(&self, spelled: &[&str]) -> Result<Option<TypeRef>, Error> {
         let reader = self.dwarf()?;
         for unit in reader.units().of_package(TYPES) {
             let found = reader.find(unit, Kind::Type, spelled, |found| {

@@ -304,29 +304,31 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The first entry of `kind` in `unit` with this name of which `take` makes something.
+    /// The first entry of `kind` in `unit` with one of these names of which `take` makes something.
     pub(crate) fn find<T>(
         &self,
         unit: &Unit,
         kind: Kind,
-        name: &str,
+        names: &[&str],
         take: impl Fn(Entry) -> Result<Option<T>, Error>,
     ) -> Result<Option<T>, Error> {
-        let wanted = short_hash(name.as_bytes());
-        let plain = names::unescape(name.as_bytes());
+        let wanted: Vec<_> =
+            names.iter().map(|it| (short_hash(it.as_bytes()), names::unescape(it.as_bytes()))).collect();
+        let is_wanted = |hash: u32| wanted.iter().any(|(wanted, _)| *wanted == hash);
         let mut checked = 0;
         loop {
             // Copied, because reading entries is not to wait for others who read names.
             let (found, known, is_whole) = {
                 let index = unit.index.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 let fresh = index.names.get(checked..).unwrap_or_default().iter();
-                let found: Vec<u32> = fresh.filter(|(hash, _)| *hash == wanted).map(|&(_, offset)| offset).collect();
+                let found: Vec<u32> = fresh.filter(|(hash, _)| is_wanted(*hash)).map(|&(_, offset)| offset).collect();
                 (found, index.names.len(), index.next.offset >= unit.end)
             };
             checked = known;
             for offset in found {
                 let entry = self.entry(offset as usize)?;
-                let same = entry.name().is_some_and(|found| names::unescape(found) == plain);
+                let same = entry.name().map(names::unescape);
+                let same = same.is_some_and(|found| wanted.iter().any(|(_, wanted)| *wanted == found));
                 if same
                     && Kind::of(entry.tag) == Some(kind)
                     && let Some(taken) = take(entry)?

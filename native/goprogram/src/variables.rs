@@ -29,7 +29,7 @@ impl Program {
         let reader = self.dwarf()?;
         let wanted = plain(name.as_bytes());
         for unit in reader.units().iter().filter(|unit| holds(unit, &wanted)) {
-            if let Some(found) = reader.find(unit, Kind::Variable, &wanted, variable_of)? {
+            if let Some(found) = reader.find(unit, Kind::Variable, &[&wanted], variable_of)? {
                 return Ok(found);
             }
         }
@@ -101,7 +101,7 @@ impl Program {
         let wanted = plain(name.as_bytes());
         let value = |entry: Entry| Ok(entry.signed(gimli::DW_AT_const_value));
         for unit in reader.units().iter().filter(|unit| holds(unit, &wanted)) {
-            if let Some(found) = reader.find(unit, Kind::Constant, &wanted, value)? {
+            if let Some(found) = reader.find(unit, Kind::Constant, &[&wanted], value)? {
                 return Ok(found);
             }
         }

@@ -33,6 +33,9 @@ pub(crate) enum Mode {
     SplitGroup,
     /// DWARF, but no symbols.
     NoSymbols,
+    StrippedPie,
+    /// With C code before Go's.
+    StrippedCgo,
 }
 
 pub(crate) const MODES: [Mode; 7] =
@@ -40,7 +43,7 @@ pub(crate) const MODES: [Mode; 7] =
 
 impl Mode {
     pub(crate) fn has_dwarf(self) -> bool {
-        !matches!(self, Mode::NoDwarf | Mode::Stripped)
+        !matches!(self, Mode::NoDwarf | Mode::Stripped | Mode::StrippedPie | Mode::StrippedCgo)
     }
 
     fn experiment(self) -> &'static str {
@@ -58,7 +61,8 @@ impl Mode {
             Mode::Pie => &["-buildmode=pie"],
             Mode::NoDwarf => &["-ldflags=-w"],
             Mode::NoSymbols => &["-ldflags=-s -w=0"],
-            Mode::Stripped => &["-ldflags=-s -w"],
+            Mode::Stripped | Mode::StrippedCgo => &["-ldflags=-s -w"],
+            Mode::StrippedPie => &["-buildmode=pie", "-ldflags=-s -w"],
             Mode::UncompressedDwarf => &["-ldflags=-compressdwarf=false"],
         }
     }
@@ -127,7 +131,7 @@ pub(crate) fn build_to(go: &Go, mode: Mode, output: &Path) {
         .env("GOPROXY", "off")
         .env("GOWORK", "off")
         .env("GOEXPERIMENT", mode.experiment())
-        .env("CGO_ENABLED", if mode == Mode::Cgo { "1" } else { "0" })
+        .env("CGO_ENABLED", if matches!(mode, Mode::Cgo | Mode::StrippedCgo) { "1" } else { "0" })
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&built.stderr);

@@ -2,7 +2,7 @@
 
 use goprogram::{Error, LinkAddr};
 
-use crate::build::{MODES, Mode, both_generations, program, with_each};
+use crate::build::{MODES, Mode, both_generations, line_of, program, toolchains, with_each};
 
 #[test]
 fn the_build_is_known_in_every_mode() {
@@ -70,20 +70,69 @@ fn without_dwarf_the_error_names_the_remedy() {
                 program.constant("main.Answer").unwrap_err(),
                 program.map_layout().unwrap_err(),
                 program.runtime_layout().unwrap_err(),
-                program.lines_at(LinkAddr(0x401000)).unwrap_err(),
                 program.caller_frame(LinkAddr(0x401000)).unwrap_err(),
             ];
             for error in errors {
                 assert!(matches!(error, Error::NoDwarf), "{mode:?}: {error:?}");
                 assert!(error.to_string().contains("-ldflags=-w"), "{error}");
             }
-            // The functions are there as long as the symbols are.
-            assert_eq!(program.function("main.write").is_some(), mode == Mode::NoDwarf);
-            assert_eq!(program.fatal_functions().len(), usize::from(mode == Mode::NoDwarf));
-            assert_eq!(program.functions().next().is_some(), mode == Mode::NoDwarf);
+            // Go's own table of functions is there all the same.
+            assert_eq!(program.fatal_functions().len(), 1, "{mode:?}");
         }
+    }
+}
+
+#[test]
+fn without_symbols_functions_have_the_same_names_and_places() {
+    for go in toolchains() {
+        let with_symbols = program(&go, Mode::Plain);
+        // The linker leaves nothing out but symbols: the code is the same.
         let stripped = program(&go, Mode::Stripped);
-        assert!(matches!(stripped.access_ending_at(LinkAddr(0x401010)), Err(Error::NoSymbols)));
+        assert!(stripped.symbol("main.write").is_none());
+        let names = ["main.write", "runtime.mapassign_fast64", "main.(*Server).String", "main.main"];
+        for name in names {
+            let (found, expected) = (stripped.function(name), with_symbols.function(name));
+            assert_eq!(
+                found.as_ref().map(|it| it.entry),
+                expected.as_ref().map(|it| it.entry),
+                "{name} {}",
+                go.version
+            );
+        }
+        let mut compared = 0;
+        for function in with_symbols.functions().filter(|function| !function.name.contains(['[', ':'])) {
+            let found = stripped.function_at(function.entry).unwrap();
+            // Assembly has a suffix for its calling convention only among the symbols.
+            let name = function.name.trim_end_matches(".abi0");
+            assert_eq!((found.entry, found.name.as_str()), (function.entry, name), "{}", go.version);
+            assert!(found.end >= function.end, "{}: up to the next function", function.name);
+            compared += 1;
+        }
+        assert!(compared > 1000);
+    }
+}
+
+#[test]
+fn lines_need_neither_symbols_nor_debug_information() {
+    for go in both_generations() {
+        for mode in [Mode::NoDwarf, Mode::Stripped, Mode::StrippedPie, Mode::StrippedCgo] {
+            let program = program(&go, mode);
+            let write = program.function("main.write").unwrap_or_else(|| panic!("{mode:?} {}", go.version));
+            let mut inlined = 0;
+            for addr in write.entry.0..write.end.0 {
+                // Padding may follow the function.
+                let Ok(lines) = program.lines_at(LinkAddr(addr)) else { continue };
+                let outermost = lines.last().unwrap();
+                assert_eq!((outermost.function.as_str(), outermost.inlined), ("main.write", false));
+                assert!(outermost.file.ends_with("tests/program/main.go"), "{}", outermost.file);
+                if let [inner, _] = lines.as_slice() {
+                    assert_eq!((inner.function.as_str(), inner.inlined), ("main.bump", true), "{mode:?}");
+                    assert_eq!((inner.line, outermost.line), (line_of("// inside bump"), line_of("// inlined here")));
+                    inlined += 1;
+                }
+            }
+            assert!(inlined > 0, "{mode:?} {}", go.version);
+        }
     }
 }
 
