@@ -67,18 +67,15 @@ impl Program {
     }
 
     fn find_pclntab(&self) -> Option<Pclntab> {
-        let object = self.elf().object().ok()?;
-        let mut starts: Vec<u64> = self.symbol("runtime.pclntab").map(|symbol| symbol.addr.0).into_iter().collect();
-        for name in SECTIONS {
-            if let Some(section) = object.section_by_name(name)
-                && let Ok(data) = section.data()
-            {
-                let words = data.chunks(8).enumerate();
-                let found = words.filter(|(_, word)| [&MAGIC_118[..], &MAGIC_120[..]].contains(word));
-                starts.extend(found.map(|(index, _)| section.address().saturating_add(8 * index as u64)));
-            }
+        if let Some(found) = self.symbol("runtime.pclntab").and_then(|symbol| self.pclntab_at(symbol.addr.0)) {
+            return Some(found);
         }
-        starts.into_iter().find_map(|addr| self.pclntab_at(addr))
+        let object = self.elf().object().ok()?;
+        SECTIONS.iter().filter_map(|name| object.section_by_name(name)).find_map(|section| {
+            let words = section.data().unwrap_or_default().chunks(8).enumerate();
+            let mut found = words.filter(|(_, word)| [&MAGIC_118[..], &MAGIC_120[..]].contains(word));
+            found.find_map(|(index, _)| self.pclntab_at(section.address().saturating_add(8 * index as u64)))
+        })
     }
 
     fn pclntab_at(&self, addr: u64) -> Option<Pclntab> {
