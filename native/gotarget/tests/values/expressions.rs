@@ -100,8 +100,8 @@ fn in_a_frame_locals_win_and_the_package_goes_without_saying() {
         let is_it = |pc| stack::describe(&target, &[pc]).iter().any(|frame| local["function"] == frame.function);
         let frame = frames.iter().find(|frame| is_it(frame.pc)).unwrap();
         let registers = |register| frame.register(register);
-        let frame = FrameContext::new(frame.pc, &registers);
-        let frame = Some(&frame);
+        let context = FrameContext::new(frame.pc, &registers);
+        let frame = Some(&context);
         // A local hides the variable of its package with the same name.
         assert!(matches!(value(&target, frame, "names"), Value::Map(_)), "{go}");
         assert!(matches!(value(&target, frame, "main.names"), Value::Slice(_)), "{go}");
@@ -112,7 +112,7 @@ fn in_a_frame_locals_win_and_the_package_goes_without_saying() {
         assert_eq!(value(&target, frame, "inHeap.X"), Value::Int(3), "{go}");
         let error = expression::place(&target, frame, "nam").unwrap_err();
         assert!(matches!(error, Error::NoSuchName { .. }), "{go}: {error}");
-        let locals = expression::locals(&target, frame.unwrap()).unwrap();
+        let locals = expression::locals(&target, &context).unwrap();
         for name in ["n", "total", "array", "inHeap", "names", "any", "text"] {
             let found = locals.iter().find(|(found, _)| found == name);
             assert!(matches!(found, Some((_, Ok(_)))), "{go} {name}: {locals:?}");

@@ -77,7 +77,7 @@ impl Memory for Liar<'_> {
                 };
                 buf[at..at + 8].copy_from_slice(&word.to_le_bytes());
             }
-            2 if self.next() % 8 == 0 => return Err(Unreadable::unmapped(addr, buf.len())),
+            2 if self.next().is_multiple_of(8) => return Err(Unreadable::unmapped(addr, buf.len())),
             _ => {}
         }
         Ok(())
