@@ -117,6 +117,14 @@ def values(build: Callable[..., Path], started: ExitStack) -> Values:
 
 
 @pytest.fixture
+def gdbserver(gdb: Gdb) -> str:
+    """The gdbserver that comes with this gdb, or else any."""
+    beside = Path(gdb.path).with_name("gdbserver")
+    found = str(beside) if beside.is_file() else shutil.which("gdbserver")
+    return found or str(_file("REDHANDED_GDB18").with_name("gdbserver"))
+
+
+@pytest.fixture
 def corpus(build: Callable[..., Path], started: ExitStack) -> Corpus:
     """The program that tells of its own map headers."""
     made = Corpus(build("headers"))

@@ -72,7 +72,9 @@ def test_a_struct_shows_its_fields_in_the_same_way(gdb: Gdb, values: Values) -> 
     ran = gdb.attach(values.pid, "print *'main.everybody'.array[0]", "print 'main.everybody'.array[0].Tags")
     whole, tags = shown(ran)
     slice_ = '[]string (len 2, cap 2) = {"admin", "dev"}'
-    assert whole.startswith(f'{{Name = "alice", Tags = {slice_}, Extra = map[string]int (len 1) = {{["age"] = 30}}')
+    assert whole.startswith(
+        f'{{Name = "alice", Tags = {slice_}, Extra = map[string]int (len 1) = {{["age"] = 30}}'
+    )
     assert tags == slice_
 
 
@@ -94,7 +96,7 @@ def test_locals_and_arguments_of_a_frame_are_printed(gdb: Gdb, values: Values) -
 
 def test_locals_that_are_not_initialized_yet_neither_hang_nor_flood(gdb: Gdb, values: Values) -> None:
     show_all = ("set print elements unlimited", "set print repeats unlimited", "info locals")
-    ran = gdb.attach(values.pid, "break *main.show", "continue", *show_all, "echo alive\\n", go=values.go)
+    ran = gdb.attach(values.pid, "break *'main.show'", "continue", *show_all, "echo alive\\n", go=values.go)
     assert ran.status == 0, ran
     assert "alive" in ran.out
     assert "Traceback" not in ran.out + ran.err
@@ -140,6 +142,7 @@ def test_a_length_that_cannot_be_is_said(
     ran = gdb.attach(
         values.pid,
         "set print elements unlimited",
+        "set language c",  # in Go's, gdb takes `len` for the function
         f"print 'main.{name}'.len = {length}",
         f"print 'main.{name}'",
         "echo alive\\n",
@@ -180,7 +183,9 @@ def test_a_core_shows_the_same_values(gdb: Gdb, values: Values, tmp_path: Path) 
 def test_without_a_process_what_the_program_begins_with_is_printed(
     gdb: Gdb, build: Callable[..., Path]
 ) -> None:
-    ran = gdb.run([str(build("values"))], [LOAD, "print 'main.small'", "print 'main.locked'", "echo alive\\n"])
+    ran = gdb.run(
+        [str(build("values"))], [LOAD, "print 'main.small'", "print 'main.locked'", "echo alive\\n"]
+    )
     assert "alive" in ran.out
     assert "Traceback" not in ran.out + ran.err
     assert "Python Exception" not in ran.out + ran.err

@@ -17,7 +17,7 @@ TYPED = {
     "(map[int]string) 0xc000": ["(map[int]string)0xc000"],
     'main.users "alice"': ["main.users", '"alice"'],
     "main.users '\"alice\"'": ["main.users", '"alice"'],
-    "main.users \"it's\"": ["main.users", "\"it's\""],
+    'main.users "it\'s"': ["main.users", '"it\'s"'],
     r'main.users "a \" b"': ["main.users", r'"a \" b"'],
     "main.runes 'x'": ["main.runes", "'x'"],
     r"main.runes '\n'": ["main.runes", r"'\n'"],
