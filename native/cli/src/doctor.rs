@@ -1,7 +1,7 @@
 //! `doctor`: what this machine allows, and what to do where it doesn't.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -70,7 +70,13 @@ struct Patient(Child);
 
 impl Patient {
     fn new() -> io::Result<Self> {
-        Ok(Patient(Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?))
+        let mut patient = Patient(Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
+        // Once it gives back what it is given, the kernel has set it up wholly.
+        if let (Some(into), Some(from)) = (&mut patient.0.stdin, &mut patient.0.stdout) {
+            into.write_all(b"?")?;
+            from.read_exact(&mut [0])?;
+        }
+        Ok(patient)
     }
 
     fn pid(&self) -> i32 {

@@ -1,6 +1,6 @@
 //! Where an answer is written to.
 
-use std::io::{self, Seek, SeekFrom, Stdout, Write};
+use std::io::{self, IsTerminal, Seek, SeekFrom, Stdout, Write};
 
 use tempfile::SpooledTempFile;
 
@@ -12,6 +12,8 @@ const IN_MEMORY: usize = 16 << 20;
 /// Stdout, without a progress bar in it.
 pub(crate) struct Output<'a> {
     progress: &'a Progress,
+    /// Whether lines and bar may get in each other's way.
+    is_terminal: bool,
     to: To,
 }
 
@@ -25,7 +27,7 @@ impl<'a> Output<'a> {
     /// process should stand still for that.
     pub(crate) fn new(progress: &'a Progress, keep: bool) -> Self {
         let to = if keep { To::Kept(Box::new(SpooledTempFile::new(IN_MEMORY))) } else { To::Stdout(io::stdout()) };
-        Output { progress, to }
+        Output { progress, is_terminal: io::stdout().is_terminal(), to }
     }
 
     /// Writes what was kept.
@@ -43,8 +45,9 @@ impl Write for Output<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.to {
             To::Stdout(stdout) => {
-                // The lines and the bar may go to the same terminal.
-                self.progress.clear();
+                if self.is_terminal {
+                    self.progress.clear();
+                }
                 stdout.write(bytes)
             }
             To::Kept(kept) => kept.write(bytes),

@@ -32,14 +32,19 @@ fn there_is_colour_only_on_a_terminal_and_only_if_it_is_wanted() {
     let target = Target::start(&["3"]);
     let words = ["print", "main.users"];
     let coloured = |got: &str| got.contains('\x1b');
-    let plain = |command: &mut Command, slave: &dyn Fn() -> Stdio| drop(command.stdout(slave()));
+    let plain = |command: &mut Command, slave: &dyn Fn() -> Stdio| {
+        command.stdout(slave());
+    };
     assert!(coloured(&on_terminal(&target, &words, plain)));
     let never = ["print", "main.users", "--color", "never"];
     assert!(!coloured(&on_terminal(&target, &never, plain)));
-    let no_color =
-        |command: &mut Command, slave: &dyn Fn() -> Stdio| drop(command.stdout(slave()).env("NO_COLOR", "1"));
+    let no_color = |command: &mut Command, slave: &dyn Fn() -> Stdio| {
+        command.stdout(slave()).env("NO_COLOR", "1");
+    };
     assert!(!coloured(&on_terminal(&target, &words, no_color)));
-    let dumb = |command: &mut Command, slave: &dyn Fn() -> Stdio| drop(command.stdout(slave()).env("TERM", "dumb"));
+    let dumb = |command: &mut Command, slave: &dyn Fn() -> Stdio| {
+        command.stdout(slave()).env("TERM", "dumb");
+    };
     assert!(!coloured(&on_terminal(&target, &words, dumb)));
     assert!(!coloured(&target.redhanded(&words).out));
     assert!(coloured(&target.redhanded(&["print", "main.users", "--color", "always"]).out));
@@ -49,8 +54,9 @@ fn there_is_colour_only_on_a_terminal_and_only_if_it_is_wanted() {
 fn progress_is_shown_on_a_terminal_and_only_for_long_work() {
     let short = Target::start(&["3"]);
     let words = ["print", "main.shared", "--json"];
-    let on_stderr =
-        |command: &mut Command, slave: &dyn Fn() -> Stdio| drop(command.stdout(Stdio::null()).stderr(slave()));
+    let on_stderr = |command: &mut Command, slave: &dyn Fn() -> Stdio| {
+        command.stdout(Stdio::null()).stderr(slave());
+    };
     assert_eq!(on_terminal(&short, &words, on_stderr), "");
     let long = Target::start(&["3000000"]);
     assert_eq!(long.redhanded(&["print", "main.shared", "--count"]).err, "");

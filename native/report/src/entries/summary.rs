@@ -65,7 +65,8 @@ impl PrintSummary {
     /// Whether there is damage, or the answer may be inexact.
     #[must_use]
     pub fn is_alarming(&self) -> bool {
-        self.written_meanwhile || !self.findings.is_empty() || !self.doubts.is_empty() || self.untested > 0
+        let is_damaged = !self.findings.is_empty() || !self.doubts.is_empty();
+        is_damaged || self.written_meanwhile || self.untested > 0 || self.interrupted
     }
 
     /// Damage, and whatever makes the answer inexact.
