@@ -1,6 +1,6 @@
 //! One way through a map, for whoever scans or checks it.
 //!
-//! Memory is read in blocks of about a MiB: an array of buckets from its first to its last, the groups of one
+//! Memory is read in blocks of about 256 KiB: an array of buckets from its first to its last, the groups of one
 //! table after the other. Of a block only the entries are looked at one by one, unless the map is checked.
 
 mod buckets;
@@ -29,8 +29,8 @@ use examine::Examiner;
 use reader::Reader;
 use units::Units;
 
-/// How many bytes of buckets or groups are read at once, about.
-const BLOCK: usize = 1 << 20;
+/// How many bytes of buckets or groups are read at once, about: they stay in the cache until they are looked at.
+const BLOCK: usize = 1 << 18;
 
 /// So many blocks in a row that can't be read at all end the walk: the array isn't there.
 const MOST_MISSING: u32 = 64;
