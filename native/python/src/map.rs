@@ -100,9 +100,7 @@ impl Map {
     /// Type, length, growth and what is wrong, as far as entries were read.
     fn heading(&self) -> String {
         let latest = self.latest.borrow();
-        latest
-            .as_ref()
-            .map_or_else(String::new, |scan| facts::heading(&self.map.value.type_name, &scan.header, &scan.findings))
+        latest.as_ref().map_or_else(String::new, |scan| facts::heading(&self.map.value.type_name, scan))
     }
 
     /// What is wrong with it, a line each, as far as entries were read.

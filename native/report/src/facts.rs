@@ -1,6 +1,6 @@
 //! Facts of a process and the judge's overlaps, as the plain data of reports.
 
-use gomap::{Finding, Growth, Header, Verdict};
+use gomap::{Finding, Growth, Scan, Verdict};
 use goprogram::Program;
 use gotarget::catch::{Caught, Dying, FlagTrap, Scene};
 use gotarget::expression::MapValue;
@@ -109,17 +109,25 @@ fn verdict(finding: &Finding) -> String {
     }
 }
 
+/// So many findings fit into a line; a check shows all.
+const FINDINGS: usize = 3;
+
 /// A map with its entries below it, in one line, for a debugger's printer: `map[int]string (len 3, growing …)`.
-/// `findings` are those of its entries, so far as they were read.
-pub fn heading(type_name: &str, header: &Header, findings: &[Finding]) -> String {
-    let mut words = vec![format!("len {}", header.len())];
-    if header.growth() != Growth::NotGrowing {
-        words.push(header.growth().to_string());
+pub fn heading(type_name: &str, scan: &Scan) -> String {
+    let mut words = vec![format!("len {}", scan.header.len())];
+    if scan.header.growth() != Growth::NotGrowing {
+        words.push(scan.header.growth().to_string());
     }
-    if header.is_writing() {
+    if scan.header.is_writing() {
         words.push("being written".to_owned());
     }
-    words.extend(findings.iter().map(verdict));
+    // What a write leaves half done is no more than that.
+    let wrong: Vec<&Finding> = scan.findings.iter().filter(|it| it.verdict != Verdict::BeingWritten).collect();
+    words.extend(wrong.iter().take(FINDINGS).map(|finding| verdict(finding)));
+    let more = scan.more + wrong.len().saturating_sub(FINDINGS) as u64;
+    if more > 0 {
+        words.push(format!("{more} more that `gomap check` shows"));
+    }
     format!("{type_name} ({})", words.join(", "))
 }
 
