@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use gomap::ScanOptions;
+use gomap::{Check, ScanOptions};
 use gotarget::expression::{self, MapValue};
 use gotarget::{hasher, map};
 use report::{CheckReport, CheckedMap};
@@ -59,7 +59,6 @@ fn check(context: &Context<'_>, value: &MapValue) -> Result<CheckedMap, Error> {
     let target = &context.target;
     let opened = map::open(target, value)?;
     let types = hasher::Types::new(target);
-    let mark = context.mark(value.header);
     let hasher = if value.header.0 == 0 { None } else { Some(hasher::hasher(target, &opened, &types)) };
     let options = ScanOptions {
         hasher: hasher.as_ref().and_then(|hasher| hasher.as_ref().ok()),
@@ -68,14 +67,32 @@ fn check(context: &Context<'_>, value: &MapValue) -> Result<CheckedMap, Error> {
         ..ScanOptions::default()
     };
     let threads = (!context.unstopped).then_some(context.threads);
-    let checked = map::check(target, &opened, &options, threads)?;
+    let mut checked = map::check(target, &opened, &options, threads)?;
+    let mut is_settled = !context.unstopped || is_sound(&checked);
+    for _ in 1..ATTEMPTS {
+        if is_settled {
+            break;
+        }
+        let again = map::check(target, &opened, &options, threads)?;
+        is_settled = is_sound(&again) || (again == checked && !again.written_meanwhile);
+        checked = again;
+    }
+    // What a check finds of a map that is being written is of different moments, and says nothing.
+    let findings = if is_settled { checked.findings.as_slice() } else { &[] };
     Ok(CheckedMap {
         len: checked.header.len(),
         entries: checked.entries,
-        findings: checked.findings.iter().map(Into::into).collect(),
-        more_findings: checked.more,
-        written_meanwhile: context.has_changed(value.header, &mark),
+        findings: findings.iter().map(Into::into).collect(),
+        more_findings: if is_settled { checked.more } else { 0 },
+        written_meanwhile: !is_settled,
         why_not_hashed: hasher.and_then(Result::err).map(|no_hasher| no_hasher.to_string()),
         ..unchecked(context, value)
     })
+}
+
+/// A process that runs is checked so often for a moment in which nobody writes. Damage stays as it is.
+const ATTEMPTS: usize = 4;
+
+fn is_sound(checked: &Check) -> bool {
+    !checked.written_meanwhile && checked.findings.is_empty()
 }

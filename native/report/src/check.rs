@@ -40,6 +40,7 @@ impl CheckedMap {
         let verdict = match (&self.error, self.is_alarming()) {
             (Some(error), _) => format!("not checked: {error}"),
             (None, _) if *address == 0 => "nil".to_owned(),
+            (None, true) if self.written_meanwhile => "cannot be judged".to_owned(),
             (None, true) => format!("{}, header says {}", entries(self.entries), self.len),
             (None, false) => format!("{}, sound", entries(self.entries)),
         };
@@ -49,10 +50,7 @@ impl CheckedMap {
             let remark = format!("  keys were not held against their hashes: {why}");
             text.push_str(&format!("{}\n", paint(palette.faint, &remark)));
         }
-        let mut findings = finding::lines(&self.findings, self.more_findings, *address, palette);
-        if self.written_meanwhile {
-            findings.push_str(&finding::written_meanwhile(palette));
-        }
+        let findings = finding::lines(&self.findings, self.more_findings, self.written_meanwhile, *address, palette);
         for line in findings.lines() {
             text.push_str(&format!("  {line}\n"));
         }

@@ -52,19 +52,22 @@ pub(crate) fn line(finding: &FindingLine, known: u64, palette: &Palette) -> Stri
     format!("{}: {}{place}\n", paint(style, label), finding.text)
 }
 
-/// The lines of all findings, and how many there are `more`.
-pub(crate) fn lines(findings: &[FindingLine], more: u64, known: u64, palette: &Palette) -> String {
-    let mut text: String = findings.iter().map(|finding| line(finding, known, palette)).collect();
+/// Of a map that was written while it was read, so many findings are shown: there may be thousands, all of one kind.
+const SOME: usize = 3;
+
+/// The lines of all findings, and how many there are `more`. Of a map that was `written` meanwhile, only some.
+pub(crate) fn lines(findings: &[FindingLine], more: u64, written: bool, known: u64, palette: &Palette) -> String {
+    let shown = if written { SOME.min(findings.len()) } else { findings.len() };
+    let more = more + (findings.len() - shown) as u64;
+    let mut text: String = findings.iter().take(shown).map(|finding| line(finding, known, palette)).collect();
     if more > 0 {
         text.push_str(&format!("… and {more} more findings\n"));
     }
+    if written {
+        let label = paint(palette.flag, "WRITTEN MEANWHILE");
+        text.push_str(&format!(
+            "{label}: the program changed the map while it was read, so this may be inexact; --stop stops it for the read\n"
+        ));
+    }
     text
-}
-
-/// What to say of a map that was written while it was read.
-pub(crate) fn written_meanwhile(palette: &Palette) -> String {
-    let label = paint(palette.flag, "WRITTEN MEANWHILE");
-    format!(
-        "{label}: the program changed the map while it was read, so that this may be inexact: read it again, stopped\n"
-    )
 }

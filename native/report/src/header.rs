@@ -145,7 +145,7 @@ impl Report for HeaderReport {
             rows.push(vec![name.to_owned(), String::new(), words.clone()]);
         }
         text.push_str(&columns("  ", &rows));
-        text.push_str(&finding::lines(&self.findings, 0, self.map.address, palette));
+        text.push_str(&finding::lines(&self.findings, 0, false, self.map.address, palette));
         text
     }
 }

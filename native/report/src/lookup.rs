@@ -47,10 +47,7 @@ impl Report for LookupReport {
         if let Some(why) = &self.why_scanned {
             text.push_str(&format!("{}\n", paint(palette.faint, &format!("all entries were searched: {why}"))));
         }
-        text.push_str(&finding::lines(&self.findings, 0, self.map.address, palette));
-        if self.written_meanwhile {
-            text.push_str(&finding::written_meanwhile(palette));
-        }
+        text.push_str(&finding::lines(&self.findings, 0, self.written_meanwhile, self.map.address, palette));
         text
     }
 }

@@ -97,6 +97,8 @@ impl MapLine {
     fn row(&self, palette: &Palette) -> Vec<String> {
         let mut cells = vec![self.name.clone(), self.type_name.clone()];
         if let Some(error) = &self.error {
+            // Last in its row, for the colour.
+            cells.extend([String::new(), String::new(), String::new()]);
             cells.push(paint(palette.alarm, &format!("not readable: {error}")));
             return cells;
         }

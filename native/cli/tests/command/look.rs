@@ -87,3 +87,17 @@ fn a_core_is_read_as_the_process_was() {
     let goroutine = waiting(&redhanded(&["goroutines", "--core", core, "--json"]).json());
     assert!(redhanded(&["locals", "--core", core, "--goroutine", &goroutine]).clean().contains("text: string"));
 }
+
+#[test]
+fn a_map_that_is_written_is_not_called_damaged() {
+    for target in [Target::start(&["3", "hammer"]), Target::start_classic(&["3", "hammer"])] {
+        for stop in [&[][..], &["--stop"]] {
+            for _ in 0..5 {
+                let said = target.redhanded(&[&["check", "main.hammered", "--json"], stop].concat());
+                let map = &said.json()[0]["maps"][0];
+                let verdicts = map["findings"].as_array().unwrap().iter().map(|finding| finding["verdict"].clone());
+                assert_eq!(verdicts.filter(|verdict| verdict != "being_written").count(), 0, "{map}");
+            }
+        }
+    }
+}

@@ -72,12 +72,10 @@ impl PrintSummary {
     /// Damage, and whatever makes the answer inexact.
     #[must_use]
     pub fn alarms(&self, palette: &Palette) -> String {
-        let mut text = finding::lines(&self.findings, self.more_findings, self.map.address, palette);
+        let Subject { address, .. } = self.map;
+        let mut text = finding::lines(&self.findings, self.more_findings, self.written_meanwhile, address, palette);
         for doubt in &self.doubts {
             text.push_str(&format!("{}: {doubt}\n", paint(palette.alarm, "DAMAGED")));
-        }
-        if self.written_meanwhile {
-            text.push_str(&finding::written_meanwhile(palette));
         }
         if self.untested > 0 {
             let label = paint(palette.flag, "UNREADABLE");
