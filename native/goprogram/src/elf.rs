@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -33,10 +33,27 @@ const SECTIONS: [&str; 14] = [
     ".go.buildinfo",
 ];
 
-/// A mapped ELF file for linux/amd64.
+/// The bytes of a file.
+pub(crate) enum Contents {
+    Mapped(Mmap),
+    Read(Vec<u8>),
+}
+
+impl Deref for Contents {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Contents::Mapped(map) => map,
+            Contents::Read(bytes) => bytes,
+        }
+    }
+}
+
+/// An ELF file for linux/amd64.
 pub(crate) struct Elf {
     path: PathBuf,
-    map: Mmap,
+    map: Contents,
     info: OnceLock<Stored>,
     sections: BTreeMap<&'static str, OnceLock<Arc<[u8]>>>,
 }
@@ -108,6 +125,10 @@ impl Elf {
         // package managers replace a program by a new file instead.
         #[allow(unsafe_code)]
         let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        Elf::new(path, Contents::Mapped(map))
+    }
+
+    pub(crate) fn new(path: &Path, map: Contents) -> Result<Elf, Error> {
         let elf = Elf {
             path: path.to_owned(),
             map,

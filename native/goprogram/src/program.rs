@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock};
 
 use crate::build_info::{BuildInfo, GoVersion};
 use crate::descriptor::{AbiLayout, Descriptors};
-use crate::elf::Elf;
+use crate::elf::{Contents, Elf};
 use crate::functions::Extent;
 use crate::layout::RuntimeLayout;
 use crate::lines::LineFinder;
@@ -60,9 +60,19 @@ impl Program {
     /// # Errors
     /// [`Error::Io`], [`Error::NotElf`], [`Error::UnsupportedArch`], [`Error::NotGo`], or [`Error::Damaged`].
     pub fn open(path: impl AsRef<Path>) -> Result<Program, Error> {
-        let path = path.as_ref();
-        let elf = Elf::open(path)?;
-        let build_info = find_build_info(&elf)?.ok_or_else(|| Error::NotGo { path: path.to_owned() })?;
+        Program::new(Elf::open(path.as_ref())?)
+    }
+
+    /// Reads an executable that is in memory, as one fetched from another machine; `path` is what to call it.
+    ///
+    /// # Errors
+    /// As [`Program::open`], but for [`Error::Io`].
+    pub fn from_bytes(path: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Program, Error> {
+        Program::new(Elf::new(path.as_ref(), Contents::Read(bytes))?)
+    }
+
+    fn new(elf: Elf) -> Result<Program, Error> {
+        let build_info = find_build_info(&elf)?.ok_or_else(|| Error::NotGo { path: elf.path().to_owned() })?;
         Ok(Program {
             elf,
             version: GoVersion::parse(&build_info.version),
