@@ -6,27 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import gdb
 from redhanded_common.failure import Failure
+from redhanded_common.scene import Scene
+from redhanded_common.words import split
 
 from . import inferior, prefix
-from .words import split
 
 EXPRESSION = """
     EXPR is a package variable (main.shared), a path from one (main.srv.users["alice"].roles[0]), an argument
     or local of the selected frame, *EXPR, or an address with its type ((map[int]string)0xc000012180)."""
-
-
-class Scene(NamedTuple):
-    """Where the user stands, for the core."""
-
-    frame: tuple[int, bool, inferior.Registers] | None
-    threads: list[tuple[int, inferior.Registers]]
-    current: int
-    is_running: bool
-    colour: bool
 
 
 class _Looking(gdb.Command):

@@ -1,4 +1,4 @@
-"""Pretty-printers of Go's values: strings, slices, interfaces, channels, and those of package sync and time."""
+"""Pretty-printers of Go's values: strings, slices, interfaces, channels, sync, time."""
 
 from collections.abc import Callable
 from pathlib import Path

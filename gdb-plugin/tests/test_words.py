@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "native" / "python"))
 
-from redhanded_gdb.words import split
+from redhanded_common.words import split
 
 TYPED = {
     "": [],

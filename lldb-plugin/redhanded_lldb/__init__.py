@@ -1,4 +1,4 @@
-"""Redhanded in lldb: `gomap header`, `gomap goroutines` and `gomap threads`.
+"""Redhanded in lldb: the commands under `gomap` that look; `gomap watch` is to come.
 
 lldb has no Go type system, so types and variables come from the Rust core, as in gdb. Here is only what
 must talk to lldb.

@@ -9,6 +9,8 @@ import lldb
 from redhanded_common import options
 from redhanded_common.failure import Failure
 from redhanded_common.library import core
+from redhanded_common.scene import Scene
+from redhanded_common.words import split
 
 from . import process
 
@@ -52,21 +54,92 @@ class _Command:
         return (self.__doc__ or "").replace("\n    ", "\n")
 
 
-class Header(_Command):
-    """Show the header of a Go map, decoded: gomap header EXPR [--json]
+class _Looking(_Command):
+    """The commands that look: what they take and what they answer is the core's."""
 
-    EXPR is a package variable, a path through fields and pointers, or an address with a type:
+    def __call__(
+        self,
+        debugger: lldb.SBDebugger,
+        argument: str,
+        context: lldb.SBExecutionContext,
+        result: lldb.SBCommandReturnObject,
+    ) -> None:
+        """Has the core answer."""
+        said: list[str] = []
+        try:
+            native = core()
+            try:
+                session = process.session(context)
+                threads, current = process.threads(context)
+                scene = Scene(process.frame(context), threads, current, False, _colour(debugger))
+                session.run([self.name, *split(argument)], scene, said.append, lambda: None)
+            except native.Error as error:
+                raise Failure(str(error)) from None
+        except Failure as failure:
+            result.SetError(str(failure))
+            return
+        result.AppendMessage("".join(said).rstrip("\n"))
+
+
+EXPRESSION = """
+    EXPR is a package variable (main.shared), a path from one (main.srv.users["alice"].roles[0]), an argument
+    or local of the selected frame, *EXPR, or an address with its type ((map[int]string)0xc000012180).
+    All options: add --help"""
+
+
+class Print(_Looking):
+    __doc__ = f"""Print a map, exactly and fast, or any other Go value: gomap print EXPR [options]
+{EXPRESSION}
+
+        gomap print main.shared
+        gomap print main.users --where 'elem.Age > 30' --sort elem.Age --limit 10 --json"""
+
+    name = "print"
+
+
+class Get(_Looking):
+    __doc__ = f"""Look up one key of a map, as the program would: gomap get EXPR KEY [options]
+{EXPRESSION}
+
+        gomap get main.users "alice"
+        gomap get main.grid {{1, 2}}"""
+
+    name = "get"
+
+
+class Header(_Looking):
+    __doc__ = f"""Show the header of a Go map, decoded: gomap header EXPR [--json]
+{EXPRESSION}
 
         gomap header main.shared
         gomap header main.srv.cache
-        gomap header (map[int]string)0xc000012180
 
     What contradicts itself is reported as damaged."""
 
-    def run(self, argument: str, context: lldb.SBExecutionContext) -> tuple[Any, bool]:
-        """Reads the header."""
-        given, expression = options.with_expression(options.parser("gomap header"), argument)
-        return process.session(context).header(expression), given.json
+    name = "header"
+
+
+class Check(_Looking):
+    __doc__ = f"""Look for damage in a map, or in all maps: gomap check [EXPR] [--json]
+{EXPRESSION}
+
+        gomap check main.shared"""
+
+    name = "check"
+
+
+class Maps(_Looking):
+    """List the program's map variables: gomap maps [PATTERN] [--json]
+
+    gomap maps main."""
+
+    name = "maps"
+
+
+class Locals(_Looking):
+    """Print the arguments and locals of the selected frame, as Go writes them: gomap locals [--json]"""
+
+    name = "locals"
 
 
 class Goroutines(_Command):
@@ -95,7 +168,11 @@ class Threads(_Command):
         return session.threads(*process.threads(context)), given.json
 
 
-COMMANDS = {"header": Header, "goroutines": Goroutines, "threads": Threads}
+COMMANDS = {
+    **{command.name: command for command in (Print, Get, Header, Check, Maps, Locals)},
+    "goroutines": Goroutines,
+    "threads": Threads,
+}
 
 
 def _colour(debugger: lldb.SBDebugger) -> bool:

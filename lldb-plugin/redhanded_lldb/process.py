@@ -47,10 +47,26 @@ def threads(context: lldb.SBExecutionContext) -> tuple[list[tuple[int, Registers
     return [(thread.GetThreadID(), _registers(thread)) for thread in process], selected.GetThreadID()
 
 
+def frame(context: lldb.SBExecutionContext) -> tuple[int, bool, Registers] | None:
+    """The selected frame: its program counter, whether that is a return address, and its registers."""
+    thread = context.GetProcess().GetSelectedThread()
+    selected = thread.GetSelectedFrame()
+    if not selected.IsValid():
+        return None
+    # An inlined call has no frame of its own on the stack.
+    callees = [thread.GetFrameAtIndex(index) for index in range(selected.GetFrameID())]
+    is_return = any(not callee.IsInlined() for callee in callees)
+    return selected.GetPC(), is_return, _registers_of(selected)
+
+
 def _registers(thread: lldb.SBThread) -> Registers:
+    return _registers_of(thread.GetFrameAtIndex(0))
+
+
+def _registers_of(frame: lldb.SBFrame) -> Registers:
     def read(name: str) -> int:
         # lldb calls the flags by their 64-bit name.
-        value = thread.GetFrameAtIndex(0).FindRegister({"eflags": "rflags"}.get(name, name))
+        value = frame.FindRegister({"eflags": "rflags"}.get(name, name))
         if not value.IsValid():
             raise KeyError(name)
         return value.GetValueAsUnsigned()

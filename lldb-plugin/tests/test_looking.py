@@ -1,4 +1,4 @@
-"""`gomap header`, `goroutines` and `threads` in a real lldb, on real Go processes."""
+"""The commands under `gomap` in a real lldb, on real Go processes."""
 
 import json
 import subprocess
@@ -51,6 +51,22 @@ def test_goroutines_and_threads_are_listed(lldb: str, sample: Callable[[str], Sa
     assert {"goroutine": 1, "state": "syscall"}.items() <= goroutines[0].items()
     tids = {thread["thread"] for thread in one(ran, "redhanded.threads/1")["threads"]}
     assert tids == {int(task.name) for task in Path(f"/proc/{clobber.pid}/task").iterdir()}
+
+
+def test_maps_are_printed_looked_up_and_checked(lldb: str, sample: Callable[[str], Sample]) -> None:
+    clobber = sample("clobber")
+    ran = run(
+        lldb,
+        clobber.pid,
+        "gomap print main.shared --sort key --limit 2 --csv",
+        "gomap get main.shared 5 --json",
+        "gomap check main.shared --json",
+        "gomap maps main.",
+    )
+    assert "key,elem\n0," in ran.stdout, ran.stdout + ran.stderr
+    assert one(ran, "redhanded.get/1")["found"]
+    assert one(ran, "redhanded.check/1")
+    assert any(line.startswith("main.shared  map[int]int  0x") for line in ran.stdout.splitlines())
 
 
 def test_loading_twice_says_nothing(lldb: str, sample: Callable[[str], Sample]) -> None:
