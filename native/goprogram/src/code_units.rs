@@ -1,5 +1,7 @@
 //! Which unit describes an instruction, and where its entries say that code is.
 
+use std::cell::Cell;
+
 use gimli::{DebugAddr, DebugAddrBase, LocationLists, RangeLists};
 
 use crate::entry::Entry;
@@ -24,7 +26,12 @@ pub(crate) struct Code<'a> {
     addresses: DebugAddr<Slice<'a>>,
     ranges: RangeLists<Slice<'a>>,
     locations: LocationLists<Slice<'a>>,
+    /// How many ranges and places may still be read: a damaged list may be referred to again and again.
+    budget: Cell<u32>,
 }
+
+/// Ranges and places that a question reads at most: far more than one needs in the largest program.
+const BUDGET: u32 = 1 << 23;
 
 impl Program {
     /// The Go unit whose code `pc` belongs to.
@@ -46,12 +53,15 @@ impl Program {
     fn read_code_units(&self) -> Result<Vec<Described>, Error> {
         let reader = self.dwarf()?;
         let mut described = Vec::new();
+        let mut budget = BUDGET;
         for unit in reader.units().iter() {
             let code = self.code_of(unit)?;
+            code.budget.set(budget);
             code.each_range(&reader.entry(unit.root)?, |start, end| {
                 described.push(Described { start, end, root: unit.root });
                 true
             })?;
+            budget = code.budget.get();
         }
         described.sort_unstable();
         Ok(described)
@@ -68,6 +78,7 @@ impl Program {
             addresses: section(".debug_addr")?.into(),
             ranges: RangeLists::new(section(".debug_ranges")?.into(), section(".debug_rnglists")?.into()),
             locations: LocationLists::new(section(".debug_loc")?.into(), section(".debug_loclists")?.into()),
+            budget: Cell::new(BUDGET),
         })
     }
 }
@@ -83,12 +94,19 @@ impl<'a> Code<'a> {
         Ok(found)
     }
 
+    fn spend(&self) -> Result<(), Error> {
+        let rest = self.budget.get().checked_sub(1).ok_or_else(|| Error::damaged("too many ranges of code"))?;
+        self.budget.set(rest);
+        Ok(())
+    }
+
     /// Calls `visit` with start and end of each piece of code that an entry covers, until it says no.
     fn each_range(&self, entry: &Entry, mut visit: impl FnMut(u64, u64) -> bool) -> Result<(), Error> {
         if let Some(list) = entry.list(gimli::DW_AT_ranges) {
             let list = gimli::RangeListsOffset(list);
             let mut ranges = self.ranges.ranges(list, self.encoding, self.base, &self.addresses, self.addr_base)?;
             while let Some(range) = ranges.next()? {
+                self.spend()?;
                 if !visit(range.begin, range.end) {
                     break;
                 }
@@ -115,6 +133,7 @@ impl<'a> Code<'a> {
         let list = gimli::LocationListsOffset(list);
         let mut entries = self.locations.locations(list, self.encoding, self.base, &self.addresses, self.addr_base)?;
         while let Some(entry) = entries.next()? {
+            self.spend()?;
             if (entry.range.begin..entry.range.end).contains(&pc.0) {
                 return Ok(Some(entry.data));
             }

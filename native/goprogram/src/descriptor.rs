@@ -8,7 +8,7 @@ use object::{Object, ObjectSection};
 use crate::entry::Entry;
 use crate::layout::Structure;
 use crate::types::{GO_RUNTIME_TYPE, TypeRef, target};
-use crate::units::{Offset, Reader, TYPES};
+use crate::units::{MOST_NAMES, Offset, Reader, TYPES};
 use crate::{Error, LinkAddr, Program};
 
 /// Where the fields of a type descriptor lie, in bytes from its start.
@@ -83,6 +83,9 @@ impl Program {
         let mut names = BTreeMap::new();
         for unit in reader.units().of_package(TYPES) {
             reader.each_descriptor(unit, |offset, described, named| {
+                if found.len() + names.len() > MOST_NAMES {
+                    return;
+                }
                 if let Some(described) = described {
                     found.push((described, offset));
                 } else if let Some(named) = named {

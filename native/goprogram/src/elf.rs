@@ -294,6 +294,8 @@ fn is_plausible(compressed: &CompressedData<'_>) -> bool {
         _ => 32_768,
     };
     let len = u64::try_from(compressed.data.len()).unwrap_or(u64::MAX);
-    // No section of 32-bit DWARF is larger than that.
-    compressed.uncompressed_size <= len.saturating_mul(ratio).min(u64::from(u32::MAX))
+    // Debug information is never so repetitive; what is small does no harm. And no section of 32-bit DWARF is
+    // larger than 4 GiB.
+    let likely = len.saturating_mul(64).max(64 << 20).min(u64::from(u32::MAX));
+    compressed.uncompressed_size <= len.saturating_mul(ratio).min(likely)
 }

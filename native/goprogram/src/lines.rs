@@ -35,39 +35,23 @@ impl Program {
         if let Some(lines) = self.pclntab().and_then(|table| table.lines(self, addr)) {
             return Ok(lines);
         }
-        self.dwarf_lines_at(addr)
+        self.c_lines_at(addr)
     }
 
-    fn dwarf_lines_at(&self, addr: LinkAddr) -> Result<Vec<Line>, Error> {
+    /// The line of C code. What C compilers inline is not unfolded.
+    fn c_lines_at(&self, addr: LinkAddr) -> Result<Vec<Line>, Error> {
         let finder = self.line_finder()?;
         if self.code(addr, 1).is_none() {
             return Err(Error::NoFunction { addr: addr.0 });
         }
         let finder = finder.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut frames = finder.find_frames(addr.0).skip_all_loads()?;
-        let mut lines: Vec<Line> = Vec::new();
-        while let Some(frame) = frames.next()? {
-            let function = match &frame.function {
-                Some(name) => name.raw_name()?.into_owned(),
-                None => self.function_at(addr).map(|found| found.name).unwrap_or_default(),
-            };
-            if let Some(inner) = lines.last_mut() {
-                inner.inlined = true;
-            }
-            let location = frame.location;
-            let file = location.as_ref().and_then(|location| location.file);
-            lines.push(Line {
-                function,
-                // Go gives "." as the directory of a build, which says nothing.
-                file: file.map(|file| file.strip_prefix("./").unwrap_or(file)).unwrap_or_default().to_owned(),
-                line: location.and_then(|location| location.line).unwrap_or(0),
-                inlined: false,
-            });
-        }
-        if lines.is_empty() {
-            return Err(Error::NoFunction { addr: addr.0 });
-        }
-        Ok(lines)
+        let location = finder.find_location(addr.0)?.ok_or(Error::NoFunction { addr: addr.0 })?;
+        Ok(vec![Line {
+            function: self.function_at(addr).map(|found| found.name).unwrap_or_default(),
+            file: location.file.unwrap_or_default().to_owned(),
+            line: location.line.unwrap_or(0),
+            inlined: false,
+        }])
     }
 
     pub(crate) fn new_line_finder(&self) -> Result<LineFinder, Error> {

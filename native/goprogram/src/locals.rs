@@ -58,7 +58,10 @@ struct Variable {
 }
 
 /// Functions inlined into each other, and blocks inside each other: far more than the compiler makes.
-const DEEPEST: usize = 1 << 10;
+const DEEPEST: usize = 1 << 8;
+
+/// More variables than any function has.
+const MOST: usize = 1 << 16;
 
 /// A pointer's size, in bytes.
 const POINTER: u64 = 8;
@@ -197,8 +200,8 @@ impl Program {
                 }
                 _ => elsewhere = depth,
             }
-            if scopes.len() > DEEPEST {
-                return Err(Error::damaged("functions nested too deeply"));
+            if scopes.len() > DEEPEST || functions.len() > DEEPEST || variables.len() + omitted.len() > MOST {
+                return Err(Error::damaged("a function with too many parts"));
             }
             Ok(ControlFlow::Continue(()))
         })?;

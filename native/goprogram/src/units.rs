@@ -93,13 +93,25 @@ const LONGEST: usize = 1 << 24;
 /// More than a single entry has: its name, some numbers.
 const ENTRY: usize = 1 << 18;
 
+/// More top-level names than any unit has.
+pub(crate) const MOST_NAMES: usize = 1 << 23;
+
+/// More entries than any has directly below it.
+const MOST_CHILDREN: usize = 1 << 16;
+
+/// Tables of abbreviations: Go writes one for all its units, a C compiler one for each.
+const MOST_TABLES: usize = 1 << 14;
+
+/// Bytes of the longest table of abbreviations: Go's has some hundreds.
+const LONGEST_TABLE: usize = 1 << 15;
+
 /// The longest header of a unit, in bytes.
 const HEADER: usize = 12;
 
 impl Units {
     pub(crate) fn read(elf: &Elf) -> Result<Units, Error> {
         let info = elf.info()?;
-        let debug_abbrev = DebugAbbrev::from(slice(elf.section(".debug_abbrev")?));
+        let debug_abbrev = elf.section(".debug_abbrev")?;
         let mut tables: BTreeMap<usize, Arc<Abbreviations>> = BTreeMap::new();
         let mut units = Vec::new();
         let mut start = 0;
@@ -111,13 +123,17 @@ impl Units {
             }
             // Anything else holds nothing of Go's.
             if header.is_compilation {
-                let abbreviations = match tables.get(&header.abbreviations.0) {
+                let abbreviations = match tables.get(&header.abbreviations) {
                     Some(known) => known.clone(),
-                    None => {
-                        let read = Arc::new(debug_abbrev.abbreviations(header.abbreviations)?);
-                        tables.insert(header.abbreviations.0, read.clone());
+                    None if tables.len() < MOST_TABLES => {
+                        let rest = debug_abbrev.get(header.abbreviations..).unwrap_or_default();
+                        let table = DebugAbbrev::from(slice(rest.get(..LONGEST_TABLE).unwrap_or(rest)));
+                        // One that can't be read is that of a unit which is not Go's.
+                        let read = Arc::new(table.abbreviations(DebugAbbrevOffset(0)).unwrap_or_default());
+                        tables.insert(header.abbreviations, read.clone());
                         read
                     }
+                    None => return Err(Error::damaged("too many tables of abbreviations")),
                 };
                 let root = start + header.size;
                 let names = Vec::new();
@@ -163,7 +179,8 @@ struct Header {
     size: usize,
     is_compilation: bool,
     encoding: gimli::Encoding,
-    abbreviations: DebugAbbrevOffset,
+    /// Where the table of its abbreviations is.
+    abbreviations: usize,
 }
 
 impl Header {
@@ -189,7 +206,7 @@ impl Header {
                 // 64-bit DWARF, which Go writes for no Linux, shows as an impossible length.
                 is_compilation: unit_type == 1 && (2..=5).contains(&version) && address_size == 8 && length > size,
                 encoding: gimli::Encoding { address_size, format: gimli::Format::Dwarf32, version },
-                abbreviations: DebugAbbrevOffset(usize::try_from(abbreviations).ok()?),
+                abbreviations: usize::try_from(abbreviations).ok()?,
             })
         };
         read().ok_or_else(|| Error::damaged("a DWARF unit without a header"))
@@ -259,17 +276,22 @@ impl<'a> Reader<'a> {
     /// The entries directly below the entry at `offset`.
     pub(crate) fn children(&self, offset: Offset) -> Result<Vec<Entry>, Error> {
         let unit = self.units.containing(offset)?;
-        attempt(&self.info, unit, offset, |entries| {
+        let children = attempt(&self.info, unit, offset, |entries| {
             let mut children = Vec::new();
             let mut die = Die::null();
             entries.read_entry(&mut die)?;
-            while entries.next_depth() > 0 {
+            while entries.next_depth() > 0 && children.len() < MOST_CHILDREN {
                 if entries.read_entry(&mut die)? && die.depth() == 1 {
                     children.push(Entry::new(&die, unit.start));
                 }
             }
             Ok(children)
-        })
+        })?;
+        if children.len() < MOST_CHILDREN {
+            Ok(children)
+        } else {
+            Err(Error::damaged("an entry with too many others below it"))
+        }
     }
 
     /// Calls `visit` before each entry of `unit` from `place` on, to read that one; with its place. Goes on for
@@ -367,6 +389,9 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let Index { names, next } = &mut *index;
+        if names.len() > MOST_NAMES {
+            return Err(Error::damaged("a unit with too many names"));
+        }
         let mut place = *next;
         let before = names.len();
         let read = self.scan(unit, &mut place, PIECE, |entries, place| {
