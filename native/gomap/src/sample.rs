@@ -72,13 +72,14 @@ struct Sampling<'a> {
 }
 
 impl Sampling<'_> {
-    /// Takes one key from each of a few buckets or groups of an array; `full` tells by a slot's mark whether it
-    /// holds an entry.
+    /// Takes a key from each of a few buckets or groups of an array, or more where there are fewer of them; `full`
+    /// tells by a slot's mark whether it holds an entry.
     fn spread(&mut self, array: u64, units: u64, full: impl Fn(u8) -> bool) {
         let wanted = self.most.saturating_sub(self.keys.len() as u64);
-        let mut taken = 0;
+        let each = wanted.div_ceil(units.clamp(1, wanted.max(1)));
+        let end = self.keys.len().saturating_add(usize::try_from(wanted).unwrap_or(usize::MAX));
         for unit in steps(units, PLACES) {
-            if taken == wanted {
+            if self.keys.len() >= end {
                 return;
             }
             let unit = array.wrapping_add(unit.wrapping_mul(self.map.slots.unit));
@@ -87,10 +88,10 @@ impl Sampling<'_> {
             if !self.source.read(unit, &mut marks) {
                 continue;
             }
-            let slot = (0..).zip(marks).find(|&(_, mark)| full(mark));
-            if let Some(key) = slot.and_then(|(slot, _)| self.key(unit, slot)) {
-                self.keys.push(key);
-                taken += 1;
+            let slots = (0..).zip(marks).filter(|&(_, mark)| full(mark)).take(usize::try_from(each).unwrap_or(1));
+            for (slot, _) in slots {
+                let key = self.key(unit, slot);
+                self.keys.extend(key);
             }
         }
     }

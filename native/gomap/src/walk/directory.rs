@@ -121,6 +121,8 @@ impl Walk<'_> {
         if layout.size > LARGEST_TABLE {
             return ControlFlow::Continue(());
         }
+        // What dirLen is to become, in the middle of a write.
+        let header = &SwissHeader { dir_len: entries.cast_signed(), ..*header };
         let mut directory = Directory { addr: header.dir_ptr, entries, first: 0, named: Vec::new(), read: 0 };
         let mut batch = Batch::new(self);
         let mut seen = HashSet::new();

@@ -43,8 +43,14 @@ impl<'a> Examiner<'a> {
         reader: &Reader<'_>,
         findings: &mut Findings,
     ) -> bool {
-        // NaN has no hash, and a key whose string is just being cleared can't be read.
-        let Some(hash) = self.hasher.hash(entry.key, self.seed, reader, self.types) else { return true };
+        let Some(hash) = self.hasher.hash(entry.key, self.seed, reader, self.types) else {
+            // NaN has none, and equals nothing.
+            if self.thorough && self.hasher.equal(entry.key, entry.key, reader, self.types) != Some(false) {
+                let why = format_args!("what it refers to cannot be read, or is of an unknown type");
+                findings.in_between(entry.key_addr, "key", entry.key_addr, why);
+            }
+            return true;
+        };
         if self.thorough && self.hashes.len() < MOST_COMPARED {
             self.hashes.push((hash, entry.key_addr));
         }

@@ -5,4 +5,7 @@
 mod classic;
 mod common;
 mod decode;
+mod heap;
+mod scan_classic;
+mod scan_swiss;
 mod swiss;
