@@ -2,9 +2,9 @@
 
 use gimli::Operation;
 
-use crate::amd64::Register;
 use crate::code_units::Code;
 use crate::entry::Entry;
+use crate::register::Register;
 use crate::units::{Slice, slice};
 use crate::{Error, LinkAddr};
 

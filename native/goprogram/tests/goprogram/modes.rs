@@ -54,6 +54,9 @@ fn cgo_programs_have_c_code_too() {
         let c_function = program.function("_start").unwrap();
         // Whether C code has a rule of Go's kind depends on the C compiler; it may be none.
         let _ = program.caller_frame(c_function.entry);
+        let c_lines = program.lines_at(program.function("x_cgo_init").unwrap().entry).unwrap();
+        assert_eq!((c_lines.len(), c_lines[0].function.as_str()), (1, "x_cgo_init"));
+        assert!(c_lines[0].file.ends_with(".c") && c_lines[0].line > 0, "{c_lines:?}");
         assert!(program.variable("main.twice").is_ok());
     }
 }
