@@ -42,7 +42,7 @@ pub fn get(target: &Target<'_>, map: &Map, key: &Key) -> Result<Lookup, Error> {
     let search = Search { target, map, key, types: &types, source: Overlay::new(&source, key.arena()) };
     match hasher(target, map, &types) {
         Ok(hasher) => search.by_hash(&hasher),
-        Err(NoHasher { why }) => search.by_scan(why),
+        Err(NoHasher { why, .. }) => search.by_scan(why),
     }
 }
 

@@ -19,11 +19,14 @@ use crate::target::Target;
 pub struct NoHasher {
     /// In one line.
     pub why: String,
+    /// Whether the map's own entries contradict the hashes, and not one of them agrees: either the map is damaged
+    /// as a whole, or its hash function is another.
+    pub is_contradicted: bool,
 }
 
 impl NoHasher {
     fn new(why: impl Into<String>) -> Self {
-        NoHasher { why: why.into() }
+        NoHasher { why: why.into(), is_contradicted: false }
     }
 }
 
@@ -55,7 +58,8 @@ pub fn hasher(target: &Target<'_>, map: &Map, types: &dyn KeyTypes) -> Result<Ha
     } else if proof.failed == 0 {
         Err(NoHasher::new("no key of the map was found on which the computed hash could be tried"))
     } else {
-        Err(NoHasher::new("the map's own keys don't lie where their computed hash leads"))
+        let why = "the map's own keys don't lie where their computed hash leads".to_owned();
+        Err(NoHasher { why, is_contradicted: proof.held == 0 })
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod cores;
+mod damage;
 mod expressions;
 mod goroutines;
 mod headers;

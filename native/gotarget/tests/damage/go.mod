@@ -1,0 +1,3 @@
+module redhanded.example/damage
+
+go 1.20
