@@ -84,7 +84,7 @@ impl Geometry {
         })
     }
 
-    fn is_indirect(&self) -> bool {
+    pub(super) fn is_indirect(&self) -> bool {
         self.key.indirect || self.elem.indirect
     }
 }

@@ -71,10 +71,11 @@ impl Walk<'_> {
             let at = *levels.get(&(chain, moved.place / 8))?;
             let slot = moved.place % 8;
             let there = marks::filled(chains.units.word(at)?) & (1 << slot) != 0;
-            let key = |units: &crate::walk::units::Units, at, slot| {
-                self.geometry.slot(0, units.unit(at)?, slot).map(|entry| entry.key.to_vec())
-            };
-            Some(there && key(&chains.units, at, slot)? == key(&block.old.units, moved.at, moved.slot)?)
+            let new = self.geometry.slot(0, chains.units.unit(at)?, slot)?;
+            let old = self.geometry.slot(0, block.old.units.unit(moved.at)?, moved.slot)?;
+            // The elem comes last. Where it is a pointer, nil means that it hasn't come yet.
+            let whole = !self.geometry.is_indirect() || new.elem == old.elem;
+            Some(there && new.key == old.key && whole)
         };
         let mut found = Vec::new();
         for (chain, moved) in entries.iter().enumerate() {
