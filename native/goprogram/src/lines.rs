@@ -22,6 +22,9 @@ pub struct Line {
     pub line: u32,
     /// Whether the compiler inlined this function into the next one.
     pub inlined: bool,
+    /// Whether the compiler made the function, as around the call of a `go` statement: Go's own tracebacks leave
+    /// it out. Only known since Go 1.21.
+    pub wrapper: bool,
 }
 
 impl Program {
@@ -51,6 +54,7 @@ impl Program {
             file: location.file.unwrap_or_default().to_owned(),
             line: location.line.unwrap_or(0),
             inlined: false,
+            wrapper: false,
         }])
     }
 

@@ -25,7 +25,8 @@ pub struct Local {
     pub line: u32,
     /// Whether it escaped to the heap: then what lies at its location is the address of the value.
     pub escaped: bool,
-    /// Where its bytes are, in order; `None` where the compiler keeps them nowhere.
+    /// Where its bytes are, in order; `None` where the compiler keeps them nowhere. A value without bytes may
+    /// have no pieces.
     pub location: Option<Vec<Piece>>,
 }
 
@@ -107,13 +108,14 @@ impl Program {
         {
             (name, ty, escaped) = (plain.to_owned(), target, true);
         }
+        let size = if escaped { POINTER } else { self.ty(ty)?.size };
         let mut pieces = variable.placed.pieces;
         if let [whole] = pieces.as_mut_slice()
             && whole.size == 0
         {
-            whole.size = if escaped { POINTER } else { self.ty(ty)?.size };
+            whole.size = size;
         }
-        let is_somewhere = pieces.iter().any(|piece| piece.location.is_some());
+        let is_somewhere = size == 0 || pieces.iter().any(|piece| piece.location.is_some());
         Ok(Some(Local {
             name,
             ty,

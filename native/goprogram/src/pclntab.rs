@@ -200,6 +200,7 @@ impl Pclntab {
         let calls = calls.filter(|offset| *offset != u32::MAX);
         let calls = calls.and_then(|offset| program.elf().loaded_from(self.gofunc?.checked_add(offset.into())?));
 
+        let own_id = table.get(end.checked_sub(4)?).copied();
         let value = |values: u32, pc: u64| self.value(table, values, entry.code.start, pc);
         let mut found: Vec<Line> = Vec::new();
         let mut pc = pc.0;
@@ -210,11 +211,12 @@ impl Pclntab {
             let line = u32::try_from(value(lines, pc)?).unwrap_or(0);
             let call = inlined.and_then(|values| usize::try_from(value(values, pc)?).ok()).zip(calls);
             let call = call.and_then(|(index, calls)| self.inlined_call(program, calls, index));
-            let (function, parent) = match call {
-                Some((name, parent)) => (name, Some(parent)),
-                None => (self.name(program, &entry)?, None),
+            let (function, id, parent) = match call {
+                Some((name, id, parent)) => (name, Some(id), Some(parent)),
+                None => (self.name(program, &entry)?, own_id, None),
             };
-            found.push(Line { function, file, line, inlined: parent.is_some() });
+            let wrapper = id.is_some() && id == wrapper_id(program);
+            found.push(Line { function, file, line, inlined: parent.is_some(), wrapper });
             match parent {
                 Some(parent) if found.len() < DEEPEST => pc = entry.code.start.checked_add(parent.into())?,
                 _ => return Some(found),
@@ -222,13 +224,14 @@ impl Pclntab {
         }
     }
 
-    /// An inlined call: the name of the function, and an instruction of the call, in bytes from the start of
+    /// An inlined call: the function's name and what it is ([`wrapper_id`]), and an instruction of the call, in bytes from the start of
     /// the function it is inlined into (runtime.inlinedCall).
-    fn inlined_call(&self, program: &Program, calls: &[u8], index: usize) -> Option<(String, u32)> {
+    fn inlined_call(&self, program: &Program, calls: &[u8], index: usize) -> Option<(String, u8, u32)> {
         let (size, name, parent) = if self.is_old { (20, 12, 16) } else { (16, 4, 8) };
         let at = index.checked_mul(size)?;
         let number = |offset: usize| u32_at(calls, at.checked_add(offset)?);
-        Some((self.name_at(program, number(name)?)?, number(parent)?))
+        let id = if self.is_old { 2 } else { 0 };
+        Some((self.name_at(program, number(name)?)?, *calls.get(at.checked_add(id)?)?, number(parent)?))
     }
 
     fn file(&self, table: &[u8], number: u32) -> Option<String> {
@@ -257,6 +260,17 @@ impl Pclntab {
                 return Some(value);
             }
         }
+    }
+}
+
+/// The number that functions have which the compiler made (abi.FuncIDWrapper, Go's src/internal/abi/symtab.go):
+/// the last of a list that has grown.
+fn wrapper_id(program: &Program) -> Option<u8> {
+    match program.version().minor {
+        21 => Some(21),
+        22..=24 => Some(22),
+        25..=27 => Some(23),
+        _ => None,
     }
 }
 

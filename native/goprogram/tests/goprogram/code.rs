@@ -56,6 +56,22 @@ fn lines_unfold_inlined_functions() {
 }
 
 #[test]
+fn what_the_compiler_puts_around_a_go_statement_is_a_wrapper() {
+    with_each(|go, program| {
+        if go.minor < 21 {
+            return;
+        }
+        let name = if go.minor < 22 { "main.start.func1" } else { "main.start.gowrap1" };
+        let wrapper = program.lines_at(program.function(name).unwrap().entry).unwrap();
+        assert!(wrapper.last().unwrap().wrapper, "go {}", go.version);
+        for name in ["main.start", "main.started", "main.closure.func1"] {
+            let lines = program.lines_at(program.function(name).unwrap().entry).unwrap();
+            assert!(!lines.last().unwrap().wrapper, "{name} go {}", go.version);
+        }
+    });
+}
+
+#[test]
 fn nothing_is_inlined_without_optimization() {
     for go in both_generations() {
         let program = program(&go, Mode::Unoptimized);

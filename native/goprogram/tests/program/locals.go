@@ -75,7 +75,20 @@ func unnamed(_ int, s string) (int, string) {
 	return len(s), s
 }
 
+//go:noinline
+func started(n int, done chan bool) {
+	done <- n > 0
+}
+
+//go:noinline
+func start(n int) {
+	done := make(chan bool)
+	go started(n, done)
+	<-done
+}
+
 func runLocals(n int) {
+	start(n)
 	entry("a", map[string]int{"a": n}, []int{n}, n, float64(n))
 	use(shadow(n), *escape(n), outer(n), closure(n)(), generic(n, 2), generic("a", "b"))
 	unnamed(n, "s")
