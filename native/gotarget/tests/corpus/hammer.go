@@ -22,7 +22,7 @@ var (
 
 const (
 	hammerKept = 500
-	hammerMost = 4000 // of those that come and go
+	hammerMost = 1500 // of those that come and go
 )
 
 func hammerElem(i int) int { return i*7 + 1 }
