@@ -79,13 +79,15 @@ fn check(context: &Context<'_>, value: &MapValue) -> Result<CheckedMap, Error> {
     }
     // What a check finds of a map that is being written is of different moments, and says nothing.
     let findings = if is_settled { checked.findings.as_slice() } else { &[] };
+    let no_hasher = hasher.and_then(Result::err);
+    let against_seed = no_hasher.as_ref().and_then(|no_hasher| no_hasher.finding.as_deref()).filter(|_| is_settled);
     Ok(CheckedMap {
         len: checked.header.len(),
         entries: checked.entries,
-        findings: findings.iter().map(Into::into).collect(),
+        findings: findings.iter().chain(against_seed).map(Into::into).collect(),
         more_findings: if is_settled { checked.more } else { 0 },
         written_meanwhile: !is_settled,
-        why_not_hashed: hasher.and_then(Result::err).map(|no_hasher| no_hasher.to_string()),
+        why_not_hashed: no_hasher.map(|no_hasher| no_hasher.to_string()),
         ..unchecked(context, value)
     })
 }

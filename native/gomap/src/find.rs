@@ -65,6 +65,11 @@ pub fn find(
         (Header::Swiss(header), Layout::Swiss(layout), Some(hash)) => path.swiss(header, layout, hash),
         _ => None,
     };
+    if path.writing {
+        let why = "a write is under way: the entry that it writes may be half written";
+        let field = if matches!(header, Header::Classic(_)) { "flags" } else { "writing" };
+        path.wrong(false, field, map.header, header.flags().into(), why);
+    }
     let Path { findings, bytes_read, .. } = path;
     Ok(Found { header, hash, entry, findings, bytes_read })
 }

@@ -23,8 +23,8 @@ const CTRL_EMPTY: u8 = 0x80;
 /// A key and its address.
 type Key = (u64, Vec<u8>);
 
-/// Whether the map is empty; up to `most` of its keys with their addresses; and how many bytes that took.
-pub(crate) fn sample(map: &MapView<'_>, source: &dyn Source, most: u64) -> Result<(bool, Vec<Key>, u64), Error> {
+/// A map's header, up to `most` of its keys with their addresses, and how many bytes that took.
+pub(crate) fn sample(map: &MapView<'_>, source: &dyn Source, most: u64) -> Result<(Header, Vec<Key>, u64), Error> {
     let header = Header::read(map, source)?;
     let mut sampling = Sampling { map, source, most, keys: Vec::new(), bytes_read: map.layout.size() };
     match (&header, map.layout) {
@@ -54,7 +54,7 @@ pub(crate) fn sample(map: &MapView<'_>, source: &dyn Source, most: u64) -> Resul
         },
         (Header::Swiss(_), Layout::Classic(_)) => {}
     }
-    Ok((header.is_empty(), sampling.keys, sampling.bytes_read))
+    Ok((header, sampling.keys, sampling.bytes_read))
 }
 
 /// At most `most` numbers below `end`, evenly spread.

@@ -3,19 +3,20 @@
 use super::{Hasher, KeyTypes};
 use crate::bytes::Error;
 use crate::find::find;
+use crate::header::Header;
 use crate::sample::sample;
 use crate::slots::MapView;
 use crate::source::Source;
 
 /// What entries of a map say about a hasher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proof {
+    /// The map's header.
+    pub header: Header,
     /// How many entries lie where their key's hash leads.
     pub held: u64,
     /// How many don't.
     pub failed: u64,
-    /// Whether the map has no entries that could tell.
-    pub is_empty_map: bool,
     /// Bytes of the map's memory that were read.
     pub bytes_read: u64,
 }
@@ -35,8 +36,8 @@ impl Hasher {
         types: &dyn KeyTypes,
         samples: u64,
     ) -> Result<Proof, Error> {
-        let (is_empty_map, keys, bytes_read) = sample(map, source, samples)?;
-        let mut proof = Proof { is_empty_map, bytes_read, ..Proof::default() };
+        let (header, keys, bytes_read) = sample(map, source, samples)?;
+        let mut proof = Proof { header, held: 0, failed: 0, bytes_read };
         for (addr, key) in keys {
             let found = find(map, source, &mut |seed| self.hash(&key, seed, source, types), &mut |other| {
                 self.equal(&key, other, source, types)

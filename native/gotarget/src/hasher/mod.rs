@@ -3,7 +3,7 @@
 
 mod types;
 
-use gomap::{HashStyle, Hasher, KeyField, KeyMaterial, KeyShape, KeyTypes};
+use gomap::{Finding, HashStyle, Hasher, Header, KeyField, KeyMaterial, KeyShape, KeyTypes, Verdict};
 use goprogram::{Program, TypeKind, TypeRef};
 
 pub use types::Types;
@@ -19,14 +19,13 @@ use crate::target::Target;
 pub struct NoHasher {
     /// In one line.
     pub why: String,
-    /// Whether the map's own entries contradict the hashes, and not one of them agrees: either the map is damaged
-    /// as a whole, or its hash function is another.
-    pub is_contradicted: bool,
+    /// What the map's own entries say against its seed, if not one of those looked at agrees with it.
+    pub finding: Option<Box<Finding>>,
 }
 
 impl NoHasher {
     fn new(why: impl Into<String>) -> Self {
-        NoHasher { why: why.into(), is_contradicted: false }
+        NoHasher { why: why.into(), finding: None }
     }
 }
 
@@ -53,14 +52,26 @@ pub fn hasher(target: &Target<'_>, map: &Map, types: &dyn KeyTypes) -> Result<Ha
         return Ok(hasher);
     }
     let proof = hasher.prove(&map.view(), &MapSource(target.memory), types, SAMPLES)?;
-    if proof.is_empty_map || proof.held > proof.failed {
+    if proof.header.is_empty() || proof.held > proof.failed {
         Ok(hasher)
     } else if proof.failed == 0 {
         Err(NoHasher::new("no key of the map was found on which the computed hash could be tried"))
     } else {
         let why = "the map's own keys don't lie where their computed hash leads".to_owned();
-        Err(NoHasher { why, is_contradicted: proof.held == 0 })
+        let finding = (proof.held == 0).then(|| Box::new(against_seed(&proof.header, map.value.header.0)));
+        Err(NoHasher { why, finding })
     }
+}
+
+/// The finding that no key lies where the map's seed leads.
+fn against_seed(header: &Header, address: u64) -> Finding {
+    let (field, value) = match header {
+        Header::Classic(header) => ("hash0", header.hash0.into()),
+        Header::Swiss(header) => ("seed", header.seed),
+    };
+    let why = "of the keys that were looked at, none lies where it leads".to_owned();
+    let verdict = if header.is_writing() { Verdict::BeingWritten } else { Verdict::Unmarked };
+    Finding { field, value, address, verdict, why }
 }
 
 /// What the runtime keeps for the process's hashes.
