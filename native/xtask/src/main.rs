@@ -3,6 +3,7 @@
 //! Each finds or installs what it needs, and leaves no process behind (see [`guard`]).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+mod bench;
 mod cdylib;
 mod demo;
 mod go;
@@ -45,6 +46,8 @@ enum Chore {
     Test,
     /// Hold all that is read against what programs say, and count how often a race is caught, per Go version
     Matrix(matrix::Arguments),
+    /// Measure speed and memory beside Delve and gdb, and print the table
+    Bench(bench::Arguments),
     /// Build what gdb and lldb load, and the samples
     Build {
         /// Go versions to build the samples with (none: only the library)
@@ -53,6 +56,9 @@ enum Chore {
     },
     /// Install whatever any of the others needs: to work without a network afterwards
     Setup,
+    /// Run a program and tell its time and memory (started by `bench`)
+    #[command(name = bench::measured::NAME, hide = true)]
+    Measured(bench::measured::Arguments),
     /// Kill the children of an xtask that died (started by each xtask for itself)
     #[command(name = guard::NAME, hide = true)]
     Guard,
@@ -64,8 +70,15 @@ fn main() -> ExitCode {
         guard::keep();
         return ExitCode::SUCCESS;
     }
-    let result = guard::start().and_then(|()| perform(chore));
-    guard::stop();
+    let result = match chore {
+        // Nobody but the program may be its child.
+        Chore::Measured(arguments) => bench::measured::run(&arguments),
+        chore => {
+            let result = guard::start().and_then(|()| perform(chore));
+            guard::stop();
+            result
+        }
+    };
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
@@ -82,6 +95,7 @@ fn perform(chore: Chore) -> Result<bool> {
         Chore::Demo { go } => demo::run(&go),
         Chore::Test => test::run(),
         Chore::Matrix(arguments) => matrix::run(&arguments),
+        Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Build { go } => {
             for program in samples::build_all(&go::toolchains(&go)?)?.paths() {
                 println!("{}", program.display());
@@ -93,7 +107,7 @@ fn perform(chore: Chore) -> Result<bool> {
             setup()?;
             Ok(true)
         }
-        Chore::Guard => Ok(true),
+        Chore::Guard | Chore::Measured(_) => Ok(true),
     }
 }
 

@@ -1,0 +1,3 @@
+module entries
+
+go 1.21
