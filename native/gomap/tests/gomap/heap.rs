@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use crate::common::{CLASSIC, HEAP, SWISS};
 use gomap::{
     Check, Entry, HashStyle, Hasher, KeyMaterial, KeyShape, Layout, MapView, NoTypes, Scan, ScanOptions, Slots, Source,
-    Stored, check, scan,
+    Stored, check, find, scan,
 };
 
 /// Memory that has what was allocated and nothing else.
@@ -98,7 +98,19 @@ pub(crate) fn shown(heap: &Heap, layout: &Layout, slots: &Slots, header: u64) ->
     let scan = scan(&view, heap, &options, &mut visit).unwrap();
     assert_eq!(scan.entries, entries.len() as u64);
     entries.sort_unstable();
+    for &(key, elem) in &entries {
+        assert_eq!(looked_up(heap, &view, key), Some(elem), "lookup of {key}");
+    }
+    assert_eq!(looked_up(heap, &view, u64::MAX), None);
     (entries, scan)
+}
+
+/// The elem that a lookup by hash finds.
+fn looked_up(heap: &Heap, view: &MapView<'_>, key: u64) -> Option<u64> {
+    let (hasher, key) = (hasher(), key.to_le_bytes());
+    let hash = &mut |seed| hasher.hash(&key, seed, heap, &NoTypes);
+    let found = find(view, heap, hash, &mut |other| hasher.equal(&key, other, heap, &NoTypes)).unwrap();
+    found.entry.map(|entry| u64::from_le_bytes(entry.elem.try_into().unwrap()))
 }
 
 pub(crate) fn checked(heap: &Heap, layout: &Layout, slots: &Slots, header: u64) -> Check {
