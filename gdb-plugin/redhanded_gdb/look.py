@@ -170,7 +170,7 @@ class Maps(_Looking):
 
 
 class Locals(_Looking):
-    """Print the arguments and locals of the selected frame, as Go writes them: gomap locals [options]
+    """Print the selected frame's arguments and locals, as Go writes them: gomap locals [options]
 
     --json             one JSON object
     --max-string BYTES, --max-items N, --depth N

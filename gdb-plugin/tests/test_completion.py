@@ -50,7 +50,7 @@ def test_options_are_completed_before_and_after_the_map(gdb: Gdb, build: Callabl
 
 
 def test_the_commands_themselves_are_completed(gdb: Gdb, build: Callable[..., Path]) -> None:
-    assert complete(gdb, build("locked"), "gomap g") == ["gomap goroutines"]
+    assert complete(gdb, build("locked"), "gomap go") == ["gomap goroutines"]
 
 
 def test_without_a_program_nothing_is_offered_and_nothing_fails(gdb: Gdb) -> None:

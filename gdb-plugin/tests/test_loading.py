@@ -17,7 +17,10 @@ pytestmark = pytest.mark.paired
 #: What the plugin consists of, from the root of the repository.
 PARTS = ("gdb-plugin/redhanded.py", "gdb-plugin/redhanded_gdb", "native/python/redhanded_common")
 
-COMMANDS = ("header", "watch", "goroutines", "threads", "race")
+COMMANDS = (
+    *("print", "get", "header", "check", "maps", "locals"),
+    *("watch", "goroutines", "threads", "race"),
+)
 
 
 def assert_commands_work(ran: Ran, sample: Sample) -> None:
@@ -26,7 +29,7 @@ def assert_commands_work(ran: Ran, sample: Sample) -> None:
     assert ran.err == "", ran
     header = ran.one("redhanded.header/1")
     assert (header["map"]["address"], header["len"]) == (sample.map, 64)
-    assert "map with 64 entries" in ran.out
+    assert "map[int]int (len 64) = {" in ran.out
 
 
 #: They show that the plugin works.
@@ -54,7 +57,7 @@ def test_commands_work_when_loaded_before_the_program(gdb: Gdb, start: Start) ->
     ran = gdb.run([], [LOAD, f"file {sample.executable}", f"attach {sample.pid}", *USE])
     header = ran.one("redhanded.header/1")
     assert header["map"]["address"] == sample.map
-    assert "map with 64 entries" in ran.out
+    assert "map[int]int (len 64) = {" in ran.out
 
 
 def test_commands_work_when_loaded_twice(gdb: Gdb, start: Start) -> None:
@@ -152,7 +155,7 @@ def test_help_has_examples(gdb: Gdb, command: str) -> None:
     ran = gdb.run([], [LOAD, f"help gomap {command}".strip()])
     assert ran.status == 0, ran
     assert f"gomap {command}".strip() in ran.out
-    if command in ("", "header", "watch"):
+    if command in ("", "print", "get", "header", "check", "watch"):
         assert re.search(r"gomap \w+ main\.\w+", ran.out), ran.out
     # A line of help is read on a terminal of 80 columns or a bit more.
     assert all(len(line) <= 110 for line in ran.out.splitlines())
