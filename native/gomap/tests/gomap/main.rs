@@ -5,6 +5,7 @@
 mod classic;
 mod common;
 mod decode;
+mod hash;
 mod heap;
 mod scan_classic;
 mod scan_swiss;
