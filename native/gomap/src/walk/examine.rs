@@ -7,7 +7,7 @@ use crate::header::Header;
 use crate::scan::Entry;
 use crate::source::Source;
 use crate::walk::emit::mark;
-use crate::walk::marks::{EVACUATED_Y, MIN_TOP_HASH, empty};
+use crate::walk::marks::{EVACUATED_Y, MIN_TOP_HASH, empty, h1, h2, tophash};
 use crate::walk::reader::Reader;
 use crate::walk::units::{Home, Run, Units};
 
@@ -101,12 +101,6 @@ struct Misplaced {
     why: String,
 }
 
-/// The tophash of a hash (tophash in src/runtime/map.go).
-fn tophash(hash: u64) -> u8 {
-    let top = (hash >> 56) as u8;
-    if top < MIN_TOP_HASH { top + MIN_TOP_HASH } else { top }
-}
-
 fn bucket(hash: u64, number: u64, of: u64, mark: u8) -> Option<Misplaced> {
     let belongs = hash & (of - 1);
     if belongs != number {
@@ -131,7 +125,7 @@ fn bucket(hash: u64, number: u64, of: u64, mark: u8) -> Option<Misplaced> {
 }
 
 fn control(hash: u64, mark: u8) -> Option<Misplaced> {
-    let h2 = (hash & 0x7f) as u8;
+    let h2 = h2(hash);
     (mark != h2).then(|| Misplaced { field: "control", value: mark.into(), why: format!("its key's hash has {h2:#x}") })
 }
 
@@ -147,7 +141,7 @@ fn table(hash: u64, prefix: u64, bits: u8) -> Option<Misplaced> {
 /// A lookup goes from group to group as far as the first that has an empty slot: none of those before a key's
 /// group may have one (probeSeq in src/internal/runtime/maps/table.go).
 fn unreachable_group(units: &Units, first: usize, mask: u64, group: u64, hash: u64) -> Option<Misplaced> {
-    let mut offset = (hash >> 7) & mask;
+    let mut offset = h1(hash) & mask;
     for step in 1..=mask + 1 {
         if offset == group {
             return None;

@@ -6,11 +6,12 @@
 pub(crate) const EMPTY_REST: u8 = 0;
 pub(crate) const EVACUATED_X: u8 = 2;
 pub(crate) const EVACUATED_Y: u8 = 3;
+pub(crate) const EVACUATED_EMPTY: u8 = 4;
 pub(crate) const MIN_TOP_HASH: u8 = 5;
 
 /// Values of a control byte in src/internal/runtime/maps/group.go since Go 1.24; others below 0x80 are full.
-const CTRL_EMPTY: u8 = 0x80;
-const CTRL_DELETED: u8 = 0xfe;
+pub(crate) const CTRL_EMPTY: u8 = 0x80;
+pub(crate) const CTRL_DELETED: u8 = 0xfe;
 
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -62,6 +63,22 @@ pub(crate) fn empty(control: u64) -> u8 {
 /// The slots of a group that hold a tombstone.
 pub(crate) fn deleted(control: u64) -> u8 {
     equal(control, CTRL_DELETED)
+}
+
+/// The tophash of a hash: its highest byte, moved out of the way of the marks (tophash in src/runtime/map.go).
+pub(crate) fn tophash(hash: u64) -> u8 {
+    let top = (hash >> 56) as u8;
+    if top < MIN_TOP_HASH { top + MIN_TOP_HASH } else { top }
+}
+
+/// What leads to a group: all of a hash but the lowest seven bits (h1 in src/internal/runtime/maps/map.go).
+pub(crate) fn h1(hash: u64) -> u64 {
+    hash >> 7
+}
+
+/// What a control byte keeps of a hash: the lowest seven bits (h2, in the same file).
+pub(crate) fn h2(hash: u64) -> u8 {
+    (hash & 0x7f) as u8
 }
 
 /// The byte of a slot.

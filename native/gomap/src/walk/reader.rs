@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::source::{Part, Source};
 
 /// The most parts that a system reads in one call (IOV_MAX of Linux).
-pub(crate) const MOST_PARTS: usize = 1024;
+pub(super) const MOST_PARTS: usize = 1024;
 
 /// Counts the bytes that a source gives.
 pub(crate) struct Reader<'a> {

@@ -1,7 +1,7 @@
 //! Buckets or groups, as many as are read at once.
 
-use crate::source::{Part, Source};
-use crate::walk::reader::{MOST_PARTS, Reader};
+use crate::source::Part;
+use crate::walk::reader::Reader;
 
 /// Where some buckets or groups belong.
 #[derive(Debug, Clone, Copy)]
@@ -133,23 +133,35 @@ impl Units {
     }
 }
 
+/// The smallest page: of each either every byte can be read, or none.
+const PAGE: u64 = 4096;
+
 /// Reads as many of a run's units as can be read.
 fn one_by_one(reader: &Reader<'_>, run: &Run, buf: &mut [u8], size: usize, present: &mut [bool]) {
+    present.fill(false);
     if run.count == 1 {
-        present.fill(false);
         return;
     }
-    let mut addr = run.addr;
-    for (units, present) in buf.chunks_mut(size * MOST_PARTS).zip(present.chunks_mut(MOST_PARTS)) {
-        let part = |buf| {
-            let part = Part { addr, buf, read: false };
-            addr = addr.wrapping_add(size as u64);
-            part
-        };
-        let mut parts: Vec<Part<'_>> = units.chunks_mut(size).map(part).collect();
-        reader.read_parts(&mut parts);
-        for (present, part) in present.iter_mut().zip(&parts) {
-            *present = part.read;
-        }
+    // Most often nothing is there at all: one byte of each page tells.
+    let first = run.addr / PAGE;
+    let pages = run.addr.saturating_add(buf.len() as u64).div_ceil(PAGE).saturating_sub(first);
+    let mut bytes = vec![0; pages as usize];
+    let mut probes: Vec<Part<'_>> = bytes
+        .chunks_mut(1)
+        .zip(first..)
+        .map(|(buf, page)| Part { addr: (page * PAGE).max(run.addr), buf, read: false })
+        .collect();
+    reader.read_all(&mut probes);
+    let is_there = |addr: u64| {
+        let probe = usize::try_from(addr / PAGE - first).ok().and_then(|page| probes.get(page));
+        probe.is_some_and(|probe| probe.read)
+    };
+    let addrs = (0..).map_while(|at: u64| run.addr.checked_add(at * size as u64));
+    let there = buf.chunks_mut(size).zip(present).zip(addrs).filter(|(_, addr)| is_there(*addr));
+    let (mut parts, presents): (Vec<Part<'_>>, Vec<&mut bool>) =
+        there.map(|((buf, present), addr)| (Part { addr, buf, read: false }, present)).unzip();
+    reader.read_all(&mut parts);
+    for (present, part) in presents.into_iter().zip(&parts) {
+        *present = part.read;
     }
 }

@@ -9,6 +9,7 @@ mod goroutines;
 mod headers;
 mod keys;
 mod mortal;
+mod mutations;
 mod process;
 mod stops;
 mod toolchain;
