@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::ValueParser;
+use clap::builder::{StyledStr, ValueParser};
 use clap::{Arg, ArgMatches, Args, ColorChoice, FromArgMatches, Subcommand, ValueHint};
 use clap_complete::Shell;
 
@@ -111,8 +111,18 @@ pub(crate) fn cli() -> clap::Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true);
-    let cli = command::Command::augment_subcommands(cli).mut_subcommands(ProcessArgs::augment_args);
+    let cli = command::Command::augment_subcommands(cli)
+        .mut_subcommands(|command| with_process(ProcessArgs::augment_args(command)));
     Own::augment_subcommands(cli).arg(color)
+}
+
+/// The examples of a command as one types them here.
+fn with_process(command: clap::Command) -> clap::Command {
+    let (bare, here) = (format!("\n  {}", command.get_name()), format!("\n  redhanded {} -p PID", command.get_name()));
+    let typed = |help: Option<&StyledStr>| help.map(|help| help.to_string().replace(&bare, &here));
+    let (short, long) = (typed(command.get_after_help()), typed(command.get_after_long_help()));
+    let command = short.into_iter().fold(command, clap::Command::after_help);
+    long.into_iter().fold(command, clap::Command::after_long_help)
 }
 
 impl Cli {

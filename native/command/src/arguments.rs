@@ -48,7 +48,8 @@ const PRINT: &str = "\
 Examples:
   print main.shared
   print main.users --key '\"alice\"'
-  print main.users --where 'elem.Age > 30' --where 'key ~ /^a/' --sort elem.Age --desc --limit 10
+  print main.users --where 'elem.Age > 30' --sort elem.Age --desc --limit 10
+  print main.users --where 'key ~ /^a/' --where 'elem.Joined < 2026-01-31'
   print main.users --count --where 'elem.Roles[0] == \"admin\"'
   print main.shared --csv > shared.csv
 
@@ -213,4 +214,35 @@ pub fn parse(words: &[String]) -> Result<Command, Usage> {
     Words::try_parse_from(words)
         .map(|words| words.command)
         .map_err(|error| Usage { asked_for: !error.use_stderr(), text: error.to_string().trim_end().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Command, Usage> {
+        parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn words_of_a_debugger_are_a_command() {
+        let Command::Print(args) = read("print main.m --where elem>3 --where key~a --limit 2 --json").unwrap() else {
+            panic!("not print");
+        };
+        assert_eq!((args.expression.as_str(), args.wheres.len(), args.limit), ("main.m", 2, Some(2)));
+        let Command::Get(args) = read("get main.m -1").unwrap() else { panic!("not get") };
+        assert_eq!(args.key, "-1");
+        assert!(matches!(read("check").unwrap(), Command::Check(CheckArgs { expression: None, json: false })));
+    }
+
+    #[test]
+    fn wrong_words_are_an_error_and_help_is_an_answer() {
+        assert!(!read("print").unwrap_err().asked_for);
+        assert!(!read("print main.m --desc").unwrap_err().asked_for);
+        assert!(!read("print main.m --json --csv").unwrap_err().asked_for);
+        assert!(!read("print main.m --depth 65").unwrap_err().asked_for);
+        assert!(!read("nothing").unwrap_err().asked_for);
+        let help = read("print --help").unwrap_err();
+        assert!(help.asked_for && help.text.contains("Usage: print") && help.text.contains("Examples:"), "{help}");
+    }
 }
