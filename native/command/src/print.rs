@@ -8,7 +8,8 @@ use goprogram::{TypeKind, TypeRef};
 use gotarget::expression::{self, At, Place};
 use gotarget::map::{self, Map};
 use gotarget::query::{self, Answer, Query, QueryOptions};
-use gotarget::{MapSource, RuntimeAddr, Value, Values};
+use gotarget::value::Ahead;
+use gotarget::{MapSource, Memory, RuntimeAddr, Target, Value, Values};
 use report::value::Rendered;
 use report::{Columns, EntryFormat, PrintSummary, Report, Subject, ValueReport};
 
@@ -27,15 +28,16 @@ impl PrintArgs {
         let frame = context.frame.as_ref();
         match expression::map(&context.target, frame, &self.expression) {
             Ok(value) => self.map(context, &values, &map::open(&context.target, &value)?, out),
-            Err(gotarget::Error::NotAMap { .. }) => {
+            Err(error) => {
+                // Whatever else it names has a value too: also a nil pointer, which leads to no map.
                 let place = expression::place(&context.target, frame, &self.expression)?;
-                if context.target.program.ty(place.ty)?.name == SYNC_MAP {
-                    self.sync_map(context, &values, &place, out)
-                } else {
-                    self.value(context, &values, &place, out)
+                let ty = context.target.program.ty(place.ty)?;
+                match ty.kind {
+                    TypeKind::Map { .. } => Err(error.into()),
+                    _ if ty.name == SYNC_MAP => self.sync_map(context, &values, &place, out),
+                    _ => self.value(context, &values, &place, out),
                 }
             }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -60,6 +62,12 @@ impl PrintArgs {
         };
         let options =
             QueryOptions { unstopped: context.unstopped, progress: context.progress, interrupted: context.interrupted };
+        // Where all entries are shown, all that they point to is read.
+        let ahead = Ahead::new(&context.target, map, values.limits());
+        let shows_all = query.is_for_all() && !query.count;
+        let memory: &dyn Memory = if shows_all { &ahead } else { context.target.memory };
+        let target = Target { memory, ..context.target };
+        let values = &Values::new(target, values.limits());
         let (key, elem) = (values.decoder(map.key), values.decoder(map.elem));
         let mut render = |entry: &Entry<'_>, line: &mut Vec<u8>| {
             let key = values.decode_with(key, entry.key, Some(RuntimeAddr(entry.key_addr)));
@@ -75,7 +83,7 @@ impl PrintArgs {
             }
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        let answer = query::run(&context.target, map, &query, &options, &mut render, &mut write)?;
+        let answer = query::run(&target, map, &query, &options, &mut render, &mut write)?;
         written?;
         let summary = summary(subject, len, &query, answer);
         self.finish(context, &summary, out)

@@ -3,6 +3,7 @@
 //! [`Values`] turns memory into a [`Value`], a tree that crate `report` renders. It never fails: what cannot be
 //! read is [`Value::Unreadable`] in its place, and what is beyond the [`Limits`] is counted, not shown.
 
+mod ahead;
 mod chan;
 mod descriptor;
 mod dynamic;
@@ -25,6 +26,7 @@ use crate::target::Target;
 use types::{TypeId, Types};
 use walk::{Source, Walk};
 
+pub use ahead::Ahead;
 pub use time::{Time, duration};
 pub use tree::{Chan, Entries, Items, Limits, Pointee, Text, Value};
 
