@@ -2,7 +2,8 @@
 
 Every test that names `gdb` and `go` runs with each gdb on programs of each Go version: by default one with
 classic maps and one with Swiss ones, with REDHANDED_ALL=1 all. A test marked `paired`, whose subject needs no
-full product, takes the first gdb with the first version, the second with the second, and so on.
+full product, takes the first gdb with the first version, the second with the second, and so on. One marked
+`newest`, whose subject older gdbs don't have, takes only the newest.
 """
 
 import itertools
@@ -52,6 +53,7 @@ def _toolchains() -> list[Toolchain]:
 def pytest_configure(config: pytest.Config) -> None:
     """Refuses to run without what the tests need, rather than to skip them."""
     config.addinivalue_line("markers", "paired: each gdb and each Go version once, not their product")
+    config.addinivalue_line("markers", "newest: only the newest gdb")
     # Fixtures end their processes also when whoever runs the tests gives up on them.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _file("REDHANDED_NATIVE")
@@ -66,6 +68,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Which gdbs and Go versions a test runs with."""
     gdbs, toolchains = metafunc.config.stash[GDBS], metafunc.config.stash[TOOLCHAINS]
     names = set(metafunc.fixturenames)
+    if metafunc.definition.get_closest_marker("newest"):
+        gdbs = gdbs[-1:]
     if {"gdb", "go"} <= names:
         pairs = list(itertools.product(gdbs, toolchains))
         if metafunc.definition.get_closest_marker("paired"):

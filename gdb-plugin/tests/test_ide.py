@@ -10,13 +10,8 @@ from dap import Ide, ide
 from debugger import Gdb
 from go_programs import Values
 
-pytestmark = pytest.mark.paired
-
-
-@pytest.fixture(autouse=True)
-def _only_where_there_is_dap(gdb: Gdb) -> None:
-    if gdb.name == "gdb13":
-        pytest.skip("gdb speaks DAP since 14")
+#: gdb speaks DAP since version 14.
+pytestmark = pytest.mark.newest
 
 
 def in_show(session: Ide, program: Values) -> dict[str, dict]:
