@@ -23,6 +23,14 @@ pub(crate) enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// It ended while it was read.
+    #[error(
+        "process {pid} ended while it was read, so that the answer is not to be trusted: start it again, or look at its core with --core"
+    )]
+    Ended {
+        /// Its number.
+        pid: i32,
+    },
     /// There is no such frame.
     #[error("goroutine {goroutine} has no frame {frame}: give --frame with one of {frames}")]
     NoFrame {

@@ -4,7 +4,7 @@ use clap::ColorChoice;
 use command::{Command, Context, Status};
 use goprogram::Register;
 use gotarget::threads::{self, Thread};
-use gotarget::{FrameContext, Kind, Limits, Process, UnwoundFrame, stack};
+use gotarget::{FrameContext, Kind, Limits, LiveMemory, Process, UnwoundFrame, stack};
 
 use crate::arguments::ProcessArgs;
 use crate::error::Error;
@@ -48,7 +48,14 @@ pub(crate) fn run(command: &Command, args: &ProcessArgs, color: ColorChoice) -> 
     progress.clear();
     drop(stopped);
     output.finish()?;
-    Ok(answered?)
+    let status = answered?;
+    match process.kind() {
+        // What looks like damage is only that it is gone.
+        Kind::Live { pid } if status == Status::Found && LiveMemory::of(*pid).is_err() => {
+            Err(Error::Ended { pid: *pid })
+        }
+        _ => Ok(status),
+    }
 }
 
 impl ProcessArgs {

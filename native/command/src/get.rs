@@ -6,8 +6,8 @@ use gomap::Header;
 use gotarget::literal::Key;
 use gotarget::map;
 use gotarget::{MapSource, RuntimeAddr, Values, expression, lookup};
-use report::LookupReport;
 use report::value::Rendered;
+use report::{FindingLine, LookupReport};
 
 use crate::arguments::GetArgs;
 use crate::context::{Context, Error, Status};
@@ -27,6 +27,7 @@ impl GetArgs {
         let rendered = |ty, bytes: &[u8], addr| Rendered::new(&values.decode(ty, bytes, Some(RuntimeAddr(addr))));
         let key = found.entry.as_ref().map(|entry| rendered(map.key, &entry.key, entry.key_addr));
         let elem = found.entry.as_ref().map(|entry| rendered(map.elem, &entry.elem, entry.elem_addr));
+        let written_meanwhile = context.has_changed(map.value.header, &mark);
         let report = LookupReport {
             map: context.subject(&map.value),
             len,
@@ -36,8 +37,8 @@ impl GetArgs {
             by_hash: found.scanned.is_none(),
             why_scanned: found.scanned,
             bytes_read: found.bytes_read,
-            findings: found.findings.iter().map(Into::into).collect(),
-            written_meanwhile: context.has_changed(map.value.header, &mark),
+            findings: FindingLine::all(&found.findings, written_meanwhile),
+            written_meanwhile,
         };
         context.show(&report, self.json, out)?;
         Ok(Status::found(!report.found || report.written_meanwhile || !report.findings.is_empty()))

@@ -11,7 +11,7 @@ use gotarget::query::{self, Answer, Query, QueryOptions};
 use gotarget::value::Ahead;
 use gotarget::{MapSource, Memory, RuntimeAddr, Target, Value, Values};
 use report::value::Rendered;
-use report::{Columns, EntryFormat, PrintSummary, Report, Subject, ValueReport};
+use report::{Columns, EntryFormat, FindingLine, PrintSummary, Report, Subject, ValueReport};
 
 use crate::arguments::PrintArgs;
 use crate::context::{Context, Error, Status};
@@ -214,7 +214,7 @@ fn summary(subject: Subject, len: u64, query: &Query, answer: Answer) -> PrintSu
     PrintSummary {
         len,
         entries: answer.entries,
-        findings: answer.findings.iter().map(Into::into).collect(),
+        findings: FindingLine::all(&answer.findings, answer.written_meanwhile),
         more_findings: answer.more,
         written_meanwhile: answer.written_meanwhile,
         untested: answer.untested,

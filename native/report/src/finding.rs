@@ -24,6 +24,18 @@ pub struct FindingLine {
     pub text: String,
 }
 
+impl FindingLine {
+    /// The lines of findings. Of a map that was `written` while it was read, none proves damage.
+    #[must_use]
+    pub fn all(findings: &[Finding], written: bool) -> Vec<FindingLine> {
+        let line = |finding: &Finding| match FindingLine::from(finding) {
+            line if written => FindingLine { verdict: "being_written", ..line },
+            line => line,
+        };
+        findings.iter().map(line).collect()
+    }
+}
+
 impl From<&Finding> for FindingLine {
     fn from(finding: &Finding) -> Self {
         FindingLine {

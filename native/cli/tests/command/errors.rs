@@ -1,8 +1,9 @@
 //! What goes wrong: one line that says why and what to do, and status 2.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use nix::unistd::Uid;
 
@@ -57,11 +58,29 @@ fn a_process_that_has_ended_or_is_no_go_program_is_named() {
     let pid = target.end();
     let error = redhanded(&["print", "-p", &pid, "main.shared"]).error();
     assert!(error.contains(&format!("no process {pid}")), "{error}");
-    let mut cat = Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     let error = redhanded(&["maps", "-p", &cat.id().to_string()]).error();
     drop(cat.stdin.take());
     cat.wait().unwrap();
     assert!(error.contains("Go"), "{error}");
+}
+
+#[test]
+fn a_process_that_ends_while_it_is_read_is_an_error() {
+    let target = Target::start(&["300000"]);
+    let mut command = Command::new(program());
+    let words = target.with_pid(&["print", "main.shared"]);
+    let mut child = command.args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    // Something has come: now it waits for the pipe to be read.
+    lines.read_line(&mut String::new()).unwrap();
+    let pid = target.end();
+    let last = lines.lines().map(Result::unwrap).last().unwrap();
+    assert!(last.starts_with("WRITTEN MEANWHILE: "), "{last}");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.starts_with(&format!("redhanded: process {pid} ended while it was read")), "{error}");
 }
 
 #[test]
