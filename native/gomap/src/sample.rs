@@ -9,16 +9,10 @@ use crate::slots::MapView;
 use crate::source::Source;
 use crate::swiss::{GROUP_SLOTS, POINTER_SIZE};
 use crate::table::{MAX_TABLE_CAPACITY, Table};
+use crate::walk::marks::{CTRL_EMPTY, MIN_TOP_HASH};
 
 /// So many buckets or groups are looked into for keys.
 const PLACES: u64 = 64;
-
-/// What an old bucket's slot and a new one's has at least if there is an entry: minTopHash in Go's
-/// src/runtime/map.go.
-const MIN_TOP_HASH: u8 = 5;
-
-/// A control byte of a slot that holds an entry is less.
-const CTRL_EMPTY: u8 = 0x80;
 
 /// A key and its address.
 type Key = (u64, Vec<u8>);

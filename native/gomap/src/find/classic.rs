@@ -3,18 +3,9 @@
 
 use super::{OwnedEntry, Path};
 use crate::classic::{ClassicHeader, MAX_B};
+use crate::walk::marks::{EMPTY_REST, EVACUATED_EMPTY, EVACUATED_X, EVACUATED_Y, tophash};
 
-/// emptyRest: neither this slot nor any after it, also in overflow buckets, holds an entry.
-const EMPTY_REST: u8 = 0;
-/// evacuatedX and evacuatedY: the entry has been copied to the first or second half of the new buckets.
-const EVACUATED_X: u8 = 2;
-const EVACUATED_Y: u8 = 3;
-/// evacuatedEmpty: the slot was empty when its bucket was evacuated.
-const EVACUATED_EMPTY: u8 = 4;
-/// minTopHash: what is less is one of the above.
-const MIN_TOP_HASH: u8 = 5;
-
-/// Bytes of memory that the marks of an old bucket's chain may take: a chain of 4096 overflow buckets.
+/// So many buckets of a chain are read: no chain of a healthy map comes near.
 const LONGEST_CHAIN: usize = 4096;
 
 /// Which slots of a chain are looked at.
@@ -161,10 +152,4 @@ impl Path<'_> {
         let why = format!("bucket {index}'s chain has more than {LONGEST_CHAIN} overflow buckets, or is a cycle");
         self.wrong(true, "overflow", from, bucket, why);
     }
-}
-
-/// tophash: the hash's highest byte, moved out of the way of the marks.
-fn tophash(hash: u64) -> u8 {
-    let top = (hash >> 56) as u8;
-    if top < MIN_TOP_HASH { top + MIN_TOP_HASH } else { top }
 }

@@ -5,11 +5,7 @@ use super::{OwnedEntry, Path};
 use crate::layout::SwissLayout;
 use crate::swiss::{GROUP_SLOTS, MAX_DEPTH, POINTER_SIZE, SwissHeader, depth_of_shift};
 use crate::table::{MAX_TABLE_CAPACITY, Table};
-
-/// ctrlEmpty: the slot has been empty since its table was made; no probe goes beyond its group.
-const CTRL_EMPTY: u8 = 0x80;
-/// ctrlDeleted: a tombstone.
-const CTRL_DELETED: u8 = 0xfe;
+use crate::walk::marks::{CTRL_DELETED, CTRL_EMPTY, h1, h2};
 
 /// The capacity of a small map's first table, in slots (growToTable).
 const FIRST_CAPACITY: u16 = 16;
@@ -151,14 +147,4 @@ impl Path<'_> {
         }
         Some(if controls.contains(&CTRL_EMPTY) { Seen::End } else { Seen::Full })
     }
-}
-
-/// What leads to a group: all but the lowest seven bits.
-fn h1(hash: u64) -> u64 {
-    hash >> 7
-}
-
-/// What a control byte keeps: the lowest seven bits.
-fn h2(hash: u64) -> u8 {
-    (hash & 0x7f) as u8
 }

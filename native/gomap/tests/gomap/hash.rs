@@ -219,7 +219,7 @@ proptest! {
             fn read(&self, addr: u64, buf: &mut [u8]) -> bool {
                 match addr {
                     0x1000 => { buf.copy_from_slice(&self.0[..buf.len()]); true }
-                    _ if addr % 3 == 0 => false,
+                    _ if addr.is_multiple_of(3) => false,
                     _ => self.1.read(addr, buf),
                 }
             }
