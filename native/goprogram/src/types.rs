@@ -133,11 +133,9 @@ impl Program {
         let reader = self.dwarf()?;
         let mut near = Near::new(name);
         for unit in reader.units().of_package(TYPES) {
-            reader.each_name(unit, |kind, found, _| {
-                if kind == Kind::Type {
-                    let found = String::from_utf8_lossy(found);
-                    near.offer(&found, &found);
-                }
+            reader.each_name(unit, Kind::Type, |found, _| {
+                let found = String::from_utf8_lossy(found);
+                near.offer(&found, &found);
             })?;
         }
         Err(Error::UnknownType { name: name.to_owned(), near: near.names() })

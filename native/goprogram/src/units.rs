@@ -63,6 +63,9 @@ struct Index {
     names: Vec<(u32, u32)>,
     /// What comes next.
     next: Place,
+    /// Whether a type has come: the linker writes a unit's types after all that the compiler wrote
+    /// (movetomodule in Go's src/cmd/link/internal/ld/dwarf.go).
+    has_types: bool,
 }
 
 /// A place between two entries.
@@ -137,7 +140,7 @@ impl Units {
                 };
                 let root = start + header.size;
                 let names = Vec::new();
-                let index = Mutex::new(Index { names, next: Place { offset: root, depth: 0 } });
+                let index = Mutex::new(Index { names, next: Place { offset: root, depth: 0 }, has_types: false });
                 let package = String::new();
                 let encoding = header.encoding;
                 let mut unit = Unit { package, start, end: next, root, encoding, abbreviations, index };
@@ -344,7 +347,8 @@ impl<'a> Reader<'a> {
                 let index = unit.index.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 let fresh = index.names.get(checked..).unwrap_or_default().iter();
                 let found: Vec<u32> = fresh.filter(|(hash, _)| is_wanted(*hash)).map(|&(_, offset)| offset).collect();
-                (found, index.names.len(), index.next.offset >= unit.end)
+                let is_whole = index.next.offset >= unit.end || (kind != Kind::Type && index.has_types);
+                (found, index.names.len(), is_whole)
             };
             checked = known;
             for offset in found {
@@ -388,14 +392,15 @@ impl<'a> Reader<'a> {
         if index.names.len() > known {
             return Ok(());
         }
-        let Index { names, next } = &mut *index;
+        let Index { names, next, has_types } = &mut *index;
         if names.len() > MOST_NAMES {
             return Err(Error::damaged("a unit with too many names"));
         }
         let mut place = *next;
         let before = names.len();
         let read = self.scan(unit, &mut place, PIECE, |entries, place| {
-            read_name(entries, place, |_, name| {
+            read_name(entries, place, |kind, name| {
+                *has_types |= kind == Kind::Type;
                 names.extend(u32::try_from(place.offset).ok().map(|offset| (short_hash(name), offset)));
             })
         });
@@ -408,11 +413,19 @@ impl<'a> Reader<'a> {
         read
     }
 
-    /// Calls `visit` for each constant, type and variable that `unit` declares, with its name and offset.
-    pub(crate) fn each_name(&self, unit: &Unit, mut visit: impl FnMut(Kind, &[u8], Offset)) -> Result<(), Error> {
+    /// Calls `visit` for each entry of `kind` that `unit` declares, with its name and offset.
+    pub(crate) fn each_name(&self, unit: &Unit, kind: Kind, mut visit: impl FnMut(&[u8], Offset)) -> Result<(), Error> {
         let mut place = Place { offset: unit.root, depth: 0 };
         self.scan(unit, &mut place, usize::MAX, |entries, place| {
-            read_name(entries, place, |kind, name| visit(kind, name, place.offset))
+            let mut is_over = false;
+            let flow = read_name(entries, place, |found, name| {
+                if found == kind {
+                    visit(name, place.offset);
+                }
+                // After the first type come only types.
+                is_over = found == Kind::Type && kind != Kind::Type;
+            })?;
+            Ok(if is_over { ControlFlow::Break(()) } else { flow })
         })
     }
 

@@ -74,9 +74,8 @@ impl Program {
                 continue;
             }
             let mut offsets = Vec::new();
-            reader.each_name(unit, |kind, name, offset| {
-                let matches = || names::unescape(name).starts_with(prefix.as_bytes());
-                if kind == Kind::Variable && matches() {
+            reader.each_name(unit, Kind::Variable, |name, offset| {
+                if names::unescape(name).starts_with(prefix.as_bytes()) {
                     offsets.push(offset);
                 }
             })?;
@@ -113,11 +112,10 @@ impl Program {
         let reader = self.dwarf()?;
         let prefix = format!("runtime.{prefix}");
         let mut found = Vec::new();
-        // All are in one unit, and it is not the one with the types, which is by far the largest.
         for unit in reader.units().of_package(TYPES) {
             let mut named = Vec::new();
-            reader.each_name(unit, |kind, name, offset| {
-                if kind == Kind::Constant && name.starts_with(prefix.as_bytes()) {
+            reader.each_name(unit, Kind::Constant, |name, offset| {
+                if name.starts_with(prefix.as_bytes()) {
                     named.push(offset);
                 }
             })?;
@@ -127,9 +125,6 @@ impl Program {
                 if let (Some(rest), Some(value)) = (rest, entry.signed(gimli::DW_AT_const_value)) {
                     found.push((String::from_utf8_lossy(rest).into_owned(), value));
                 }
-            }
-            if !found.is_empty() {
-                break;
             }
         }
         Ok(found)
@@ -186,12 +181,10 @@ fn near_variables(reader: &Reader<'_>, wanted: &str) -> Result<Vec<String>, Erro
         if alike.names().is_empty() && !holds(unit, wanted) {
             continue;
         }
-        reader.each_name(unit, |kind, name, _| {
-            if kind == Kind::Variable {
-                let name = plain(name);
-                let part = name.strip_prefix(&unit.package).unwrap_or(&name);
-                near.offer(part.trim_start_matches('.'), &name);
-            }
+        reader.each_name(unit, Kind::Variable, |name, _| {
+            let name = plain(name);
+            let part = name.strip_prefix(&unit.package).unwrap_or(&name);
+            near.offer(part.trim_start_matches('.'), &name);
         })?;
     }
     Ok(near.names())
