@@ -3,7 +3,7 @@
 use goprogram::Register;
 
 use crate::memory::{RuntimeAddr, read_bytes};
-use crate::registers::{ThreadRegisters, UserRegisters};
+use crate::registers::{ThreadRegisters, UserRegisters, VECTORS};
 use crate::stack::{self, Pc};
 use crate::target::Target;
 
@@ -94,11 +94,20 @@ fn interrupted(target: &Target<'_>, tid: u32, frames: &[UnwoundFrame]) -> Option
     // The kernel has put the registers just above the handler's return address
     // (struct rt_sigframe, arch/x86/include/asm/sigframe.h).
     let context = frames.get(handler)?.pc.cfa;
-    Some((handler, ThreadRegisters::stopped(tid, saved(target, context)?)))
+    let mut registers = ThreadRegisters::stopped(tid, saved(target, context)?);
+    if let Ok(state) = target.pointer(context.plus(CONTEXT_VECTORS))
+        && let Ok(bytes) = read_bytes(target.memory, state.plus(VECTORS as u64), 256)
+    {
+        registers.set_vectors(&bytes);
+    }
+    Some((handler, registers))
 }
 
 /// Where a `ucontext` keeps the registers (`uc_mcontext`, include/uapi/asm-generic/ucontext.h).
 const CONTEXT_REGISTERS: u64 = 40;
+
+/// Where it keeps the address of the vector registers (`fpstate` of `struct sigcontext_64`).
+const CONTEXT_VECTORS: u64 = CONTEXT_REGISTERS + 23 * 8;
 
 /// The order of the registers in a `ucontext` (`struct sigcontext_64`, arch/x86/include/uapi/asm/sigcontext.h),
 /// as places in [`UserRegisters`].

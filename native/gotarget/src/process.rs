@@ -161,10 +161,7 @@ impl Process {
             (Source::Live(_), Kind::Core { .. }) => return Err(Error::NotAProcess),
         };
         if let Some(stopped) = self.stopped.borrow().upgrade() {
-            let one = |thread: &trap::Thread| {
-                ThreadRegisters::stopped(thread.tid.cast_unsigned(), registers::words(&thread.registers))
-            };
-            return Ok(stopped.threads().iter().map(one).collect());
+            return Ok(stopped.threads().iter().map(registers::of_thread).collect());
         }
         let tids = trap::threads_of(pid).map_err(|error| live::unavailable(pid, &error))?;
         Ok(tids.into_iter().map(|tid| ThreadRegisters::running(tid.cast_unsigned())).collect())

@@ -8,21 +8,40 @@ pub struct ThreadRegisters {
     /// The kernel's number of the thread.
     pub tid: u32,
     registers: Option<Box<UserRegisters>>,
+    vectors: Option<Box<Vectors>>,
 }
 
 /// The words of `struct user_regs_struct` (arch/x86/include/asm/user_64.h), which is also what a core's
 /// NT_PRSTATUS holds.
 pub(crate) type UserRegisters = [u64; 27];
 
+/// The lower halves of the vector registers, in which Go keeps floating-point numbers.
+pub(crate) type Vectors = [u64; 16];
+
+/// Where `struct user_fpregs_struct` and the FXSAVE area of the processor keep them (Intel SDM, volume 1,
+/// table 10-2), 16 bytes each.
+pub(crate) const VECTORS: usize = 160;
+
 impl ThreadRegisters {
     /// A thread that runs.
     pub(crate) fn running(tid: u32) -> Self {
-        ThreadRegisters { tid, registers: None }
+        ThreadRegisters { tid, registers: None, vectors: None }
+    }
+
+    /// The same thread, with its vector registers, given the bytes of the FXSAVE area from [`VECTORS`] on.
+    pub(crate) fn set_vectors(&mut self, bytes: &[u8]) {
+        let mut vectors: Vectors = [0; 16];
+        let (halves, _) = bytes.as_chunks::<16>();
+        for (vector, bytes) in vectors.iter_mut().zip(halves) {
+            let (words, _) = bytes.as_chunks();
+            *vector = words.first().copied().map_or(0, u64::from_le_bytes);
+        }
+        self.vectors = (halves.len() >= vectors.len()).then(|| Box::new(vectors));
     }
 
     /// A thread that stands.
     pub(crate) fn stopped(tid: u32, registers: UserRegisters) -> Self {
-        ThreadRegisters { tid, registers: Some(Box::new(registers)) }
+        ThreadRegisters { tid, registers: Some(Box::new(registers)), vectors: None }
     }
 
     /// Whether its registers are known.
@@ -31,7 +50,7 @@ impl ThreadRegisters {
         self.registers.is_some()
     }
 
-    /// One of its registers; `None` where the thread runs.
+    /// One of its registers, of a vector register the lower half; `None` where the thread runs.
     #[must_use]
     pub fn get(&self, register: Register) -> Option<u64> {
         let index = match register {
@@ -53,18 +72,23 @@ impl ThreadRegisters {
             Register::Rip => 16,
             Register::Eflags => 18,
             Register::Rsp => 19,
-            // These are not among the general registers that the kernel gives with a thread's state.
-            Register::Xmm(_) => return None,
+            Register::Xmm(number) => return self.vectors.as_ref()?.get(usize::from(number)).copied(),
         };
         self.registers.as_ref()?.get(index).copied()
     }
 }
 
-/// Turns what ptrace gives into the words that a core has.
-pub(crate) fn words(registers: &trap::Registers) -> UserRegisters {
-    let r = registers;
-    [
+/// A thread that ptrace has stopped.
+pub(crate) fn of_thread(thread: &trap::Thread) -> ThreadRegisters {
+    let r = &thread.registers;
+    let words = [
         r.r15, r.r14, r.r13, r.r12, r.rbp, r.rbx, r.r11, r.r10, r.r9, r.r8, r.rax, r.rcx, r.rdx, r.rsi, r.rdi,
         r.orig_rax, r.rip, r.cs, r.eflags, r.rsp, r.ss, r.fs_base, r.gs_base, r.ds, r.es, r.fs, r.gs,
-    ]
+    ];
+    let mut registers = ThreadRegisters::stopped(thread.tid.cast_unsigned(), words);
+    if let Some(vectors) = &thread.vectors {
+        let bytes: Vec<u8> = vectors.iter().flat_map(|word| word.to_le_bytes()).collect();
+        registers.set_vectors(&bytes);
+    }
+    registers
 }

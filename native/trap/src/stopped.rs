@@ -21,6 +21,8 @@ pub struct Thread {
     pub tid: i32,
     /// Its registers.
     pub registers: Registers,
+    /// Its vector registers, 32 bits at a time, four for each; `None` where the kernel doesn't give them.
+    pub vectors: Option<[u32; 64]>,
 }
 
 /// A process whose threads are all stopped. It runs on when this is dropped, and also when this program
@@ -85,7 +87,10 @@ impl Stopped {
                 continue;
             }
             match ptrace::getregs(Pid::from_raw(*tid)) {
-                Ok(registers) => threads.push(Thread { tid: *tid, registers }),
+                Ok(registers) => {
+                    let floating = ptrace::getregset::<ptrace::regset::NT_PRFPREG>(Pid::from_raw(*tid)).ok();
+                    threads.push(Thread { tid: *tid, registers, vectors: floating.map(|it| it.xmm_space) });
+                }
                 // Only SIGKILL ends a thread that stands.
                 Err(_) => *state = State::Gone,
             }

@@ -1,11 +1,11 @@
 //! What a core says of its process: threads, registers, mapped files.
 
 use object::LittleEndian;
-use object::elf::{FileHeader64, NT_AUXV, NT_FILE, NT_PRPSINFO, NT_PRSTATUS};
+use object::elf::{FileHeader64, NT_AUXV, NT_FILE, NT_FPREGSET, NT_PRPSINFO, NT_PRSTATUS};
 use object::read::elf::NoteIterator;
 
 use crate::live::{AT_ENTRY, auxiliary};
-use crate::registers::{ThreadRegisters, UserRegisters};
+use crate::registers::{ThreadRegisters, UserRegisters, VECTORS};
 
 /// The owner of the notes that every core has.
 const OWNER: &[u8] = b"CORE";
@@ -54,6 +54,12 @@ impl Notes {
             }
             match note.n_type(LittleEndian) {
                 NT_PRSTATUS => self.threads.extend(thread(note.desc())),
+                // It follows the other registers of the same thread.
+                NT_FPREGSET => {
+                    if let (Some(thread), Some(bytes)) = (self.threads.last_mut(), note.desc().get(VECTORS..)) {
+                        thread.set_vectors(bytes);
+                    }
+                }
                 NT_PRPSINFO => self.command = command(note.desc()),
                 NT_AUXV => self.entry = auxiliary(note.desc(), AT_ENTRY),
                 NT_FILE => self.mappings = mappings(note.desc()),

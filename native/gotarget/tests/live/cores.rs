@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gotarget::{Cause, Error, Process, RuntimeAddr, expression, goroutine, map};
 
-use crate::mortal::{Build, Mortal, calls, check_memory, cut};
+use crate::mortal::{Build, Mortal, calls, check_memory, cut, has_ratio};
 use crate::toolchain::{newest, toolchains};
 
 /// What the kernel leaves out of cores by default: all that is mapped from a file, but for the first page
@@ -86,6 +86,7 @@ fn a_core_of_gcore_holds_memory_and_stacks_and_the_process_lives_on() {
                 assert_eq!(found.first().unwrap(), innermost, "{context}");
             }
             assert_eq!(calls(&process, 1), ["main.listen", "main.main"], "{context}");
+            assert!(has_ratio(&mortal, &process), "{context}");
             mortal.end();
         }
     }

@@ -182,3 +182,10 @@ pub(crate) fn cut(core: &Path, len: u64) -> PathBuf {
     std::fs::OpenOptions::new().write(true).open(&short).unwrap().set_len(len).unwrap();
     short
 }
+
+/// Whether the innermost frame of the goroutine that runs has its number in a vector register.
+pub(crate) fn has_ratio(mortal: &Mortal, process: &Process) -> bool {
+    let frames = process.frames(mortal.goid("runs")).unwrap();
+    let ratio = 65536.0f64 * 0.1;
+    (0..16).any(|number| frames[0].register(goprogram::Register::Xmm(number)) == Some(ratio.to_bits()))
+}

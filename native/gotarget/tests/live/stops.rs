@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use gotarget::{Cause, Error, LiveMemory, Memory, Process, read_uint};
 
-use crate::mortal::{Build, Mortal, calls, check_memory};
+use crate::mortal::{Build, Mortal, calls, check_memory, has_ratio};
 use crate::toolchain::{newest, toolchains};
 
 #[test]
@@ -124,6 +124,7 @@ fn a_stopped_process_stands_and_then_runs_on() {
             assert!(runs.starts_with(&["main.run".to_owned(), "main.begin".to_owned()]), "{context}: {runs:?}");
             let runner = process.frames(goid).unwrap();
             assert!(runner[0].register(goprogram::Register::R14).is_some(), "{context}");
+            assert!(has_ratio(&mortal, &process), "{context}");
             assert_eq!(calls(&process, 1), ["main.listen", "main.main"], "{context}");
             if build == Build::Cgo {
                 assert!(calls(&process, mortal.goid("calls C")).contains(&"main.callC".to_owned()), "{context}");
