@@ -21,7 +21,8 @@ pub(crate) fn gdbs() -> Vec<Gdb> {
 }
 
 fn file(variable: &str) -> PathBuf {
-    std::env::var_os(variable).unwrap_or_else(|| panic!("no {variable}: run the tests with `cargo xtask test`")).into()
+    let file = std::env::var_os(variable).map(PathBuf::from).filter(|file| file.is_file());
+    file.unwrap_or_else(|| panic!("{variable} names no file: run the tests with `cargo xtask test`"))
 }
 
 impl Gdb {
@@ -34,6 +35,8 @@ impl Gdb {
             let _ = writeln!(script, "echo \\n{MARK}\\n\npython\ntry:\n  gdb.execute({command:?})");
             let _ = writeln!(script, "except gdb.error as error:\n  print(error)\nend");
         }
+        // What gdb says as it ends is no answer.
+        let _ = writeln!(script, "echo \\n{MARK}\\n");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("commands");
         std::fs::write(&file, script).unwrap();
@@ -55,7 +58,7 @@ impl Gdb {
             .unwrap();
         let output = String::from_utf8_lossy(&done.stdout).into_owned();
         let error = String::from_utf8_lossy(&done.stderr).into_owned();
-        let answers: Vec<Answer> = output
+        let mut answers: Vec<Answer> = output
             .split(&format!("\n{MARK}\n"))
             .skip(1)
             .map(|text| Answer {
@@ -64,6 +67,7 @@ impl Gdb {
                 error: String::new(),
             })
             .collect();
+        answers.truncate(commands.len());
         assert_eq!(answers.len(), commands.len(), "{}: {output} {error}", self.name);
         answers
     }
