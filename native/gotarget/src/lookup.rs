@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use gomap::{Finding, Found, Hasher, Header, KeyTypes, NoTypes, Overlay, OwnedEntry, ScanOptions};
 
 use crate::error::Error;
-use crate::hasher::{NoHasher, Types, hasher, key_shape};
+use crate::hasher::{NoHasher, Types, key_shape, proven};
 use crate::literal::Key;
 use crate::map::{self, Map};
 use crate::memory::MapSource;
@@ -18,7 +18,7 @@ pub struct Lookup {
     pub entry: Option<OwnedEntry>,
     /// Why all of the map had to be read, in one line; `None` if the key's hash led to its place.
     pub scanned: Option<String>,
-    /// Bytes of the map's memory that were read.
+    /// Bytes of the map's memory that were read, for the proof of the hash too.
     pub bytes_read: u64,
     /// What contradicts itself.
     pub findings: Vec<Finding>,
@@ -40,8 +40,8 @@ pub fn get(target: &Target<'_>, map: &Map, key: &Key) -> Result<Lookup, Error> {
     let types = Types::new(target);
     let source = MapSource(target.memory);
     let search = Search { target, map, key, types: &types, source: Overlay::new(&source, key.arena()) };
-    match hasher(target, map, &types) {
-        Ok(hasher) => search.by_hash(&hasher),
+    match proven(target, map, &types) {
+        Ok((hasher, bytes_read)) => search.by_hash(&hasher, bytes_read),
         Err(NoHasher { why, .. }) => search.by_scan(why),
     }
 }
@@ -57,8 +57,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn by_hash(&self, hasher: &Hasher) -> Result<Lookup, Error> {
-        let mut bytes_read = 0;
+    fn by_hash(&self, hasher: &Hasher, mut bytes_read: u64) -> Result<Lookup, Error> {
         for tried in 1.. {
             let found = self.find(hasher)?;
             bytes_read += found.bytes_read;
@@ -69,7 +68,11 @@ impl Search<'_> {
             }
             let written_meanwhile = self.header()? != found.header;
             if !written_meanwhile || tried == TRIES {
-                let Found { entry, findings, .. } = found;
+                let Found { entry, mut findings, .. } = found;
+                if written_meanwhile {
+                    // What contradicts itself is of different moments, and says nothing.
+                    findings.clear();
+                }
                 return Ok(Lookup { entry, scanned: None, bytes_read, findings, written_meanwhile });
             }
         }

@@ -5,6 +5,7 @@
 //! entries that it really holds.
 
 mod aes;
+mod ahead;
 mod equal;
 mod memory;
 mod overlay;
@@ -20,6 +21,7 @@ pub use plan::HashStyle;
 pub use prove::Proof;
 pub use shape::{KeyField, KeyShape};
 
+pub(crate) use ahead::Ahead;
 pub(crate) use memory::bytes_at;
 
 use crate::source::Source;
@@ -127,6 +129,11 @@ impl Hasher {
     pub fn new(material: KeyMaterial, shape: KeyShape, style: HashStyle) -> Option<Self> {
         let plan = plan::plan(&shape, style)?;
         Some(Hasher { material, plan, shape })
+    }
+
+    /// Whether there are strings right in the keys.
+    pub(crate) fn has_strings(&self) -> bool {
+        self.plan.iter().any(|step| matches!(step.op, Op::String))
     }
 
     /// What the keys look like.

@@ -124,6 +124,13 @@ impl Walk<'_> {
             return self.emit_indirect(units);
         }
         let geometry = self.geometry;
+        if let Some(examiner) = &mut self.examiner {
+            let full = units.masks.iter().enumerate().filter_map(|(at, mask)| Some((units.unit(at)?, *mask)));
+            let keys = full.flat_map(|(unit, mask)| {
+                super::marks::slots(mask).filter_map(move |slot| geometry.slot(0, unit, slot)).map(|entry| entry.key)
+            });
+            examiner.read_ahead(keys, &self.reader);
+        }
         for (first, run) in units.runs() {
             let masks = units.masks.get(*first..first + run.count).unwrap_or_default();
             for (k, mask) in masks.iter().enumerate().filter(|(_, mask)| **mask != 0) {

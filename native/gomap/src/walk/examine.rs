@@ -2,7 +2,7 @@
 
 use crate::find::seed;
 use crate::finding::Findings;
-use crate::hash::{Hasher, KeyTypes};
+use crate::hash::{Ahead, Hasher, KeyTypes};
 use crate::header::Header;
 use crate::scan::Entry;
 use crate::source::Source;
@@ -23,11 +23,23 @@ pub(super) struct Examiner<'a> {
     thorough: bool,
     /// The hash of each key of the block, and its address.
     hashes: Vec<(u64, u64)>,
+    /// The strings of the block's keys.
+    ahead: Ahead,
 }
 
 impl<'a> Examiner<'a> {
     pub(super) fn new(hasher: &'a Hasher, types: &'a dyn KeyTypes, header: &Header, thorough: bool) -> Self {
-        Examiner { hasher, types, seed: seed(header), thorough, hashes: Vec::new() }
+        Examiner { hasher, types, seed: seed(header), thorough, hashes: Vec::new(), ahead: Ahead::default() }
+    }
+
+    /// Reads the strings of these keys together, before each is hashed.
+    pub(super) fn read_ahead<'k>(&mut self, keys: impl Iterator<Item = &'k [u8]>, reader: &Reader<'_>) {
+        if !self.hasher.has_strings() {
+            return;
+        }
+        self.ahead.clear();
+        keys.for_each(|key| self.ahead.want(self.hasher, key));
+        self.ahead.read(|parts| reader.read_all(parts));
     }
 
     /// Whether an entry is to be shown: one whose key doesn't belong where it lies is half written.
@@ -43,7 +55,8 @@ impl<'a> Examiner<'a> {
         reader: &Reader<'_>,
         findings: &mut Findings,
     ) -> bool {
-        let Some(hash) = self.hasher.hash(entry.key, self.seed, reader, self.types) else {
+        let strings = self.ahead.over(reader);
+        let Some(hash) = self.hasher.hash(entry.key, self.seed, &strings, self.types) else {
             // NaN has none, and equals nothing.
             if self.thorough && self.hasher.equal(entry.key, entry.key, reader, self.types) != Some(false) {
                 let why = format_args!("what it refers to cannot be read, or is of an unknown type");

@@ -38,22 +38,38 @@ impl<E: Into<Error>> From<E> for NoHasher {
 /// So many of a map's entries prove a hasher.
 const SAMPLES: u64 = 4;
 
+/// So often a proof is tried that some entries contradict.
+const TRIES: u32 = 4;
+
 /// A hasher for this map's keys, proven on a few of its entries; an empty map needs no proof.
 ///
 /// # Errors
 /// The process doesn't tell what is needed, the map's hash function is unknown, or its entries don't lie where the
 /// hashes lead.
 pub fn hasher(target: &Target<'_>, map: &Map, types: &dyn KeyTypes) -> Result<Hasher, NoHasher> {
+    proven(target, map, types).map(|(hasher, _)| hasher)
+}
+
+/// As [`hasher`], with how many bytes of the map's memory the proof took.
+pub(crate) fn proven(target: &Target<'_>, map: &Map, types: &dyn KeyTypes) -> Result<(Hasher, u64), NoHasher> {
     let style = style(target, map)?;
     let shape = key_shape(target.program, map.key)?;
     let hasher = Hasher::new(material(target)?, shape, style)
         .ok_or_else(|| NoHasher::new("the debug information says that the map's keys can't be compared"))?;
     if map.value.header.0 == 0 {
-        return Ok(hasher);
+        return Ok((hasher, 0));
     }
-    let proof = hasher.prove(&map.view(), &MapSource(target.memory), types, SAMPLES)?;
+    let prove = || hasher.prove(&map.view(), &MapSource(target.memory), types, SAMPLES);
+    let mut proof = prove()?;
+    for _ in 1..TRIES {
+        if proof.failed == 0 {
+            break;
+        }
+        // The process may run, and have written meanwhile.
+        proof = prove()?;
+    }
     if proof.header.is_empty() || proof.held > proof.failed {
-        Ok(hasher)
+        Ok((hasher, proof.bytes_read))
     } else if proof.failed == 0 {
         Err(NoHasher::new("no key of the map was found on which the computed hash could be tried"))
     } else {

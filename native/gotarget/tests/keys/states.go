@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"unsafe"
 )
@@ -16,6 +17,8 @@ var (
 	sets    = map[string]struct{}{}
 	records = map[Mixed]int{}
 	things  = map[any]int{}
+	nans    = map[float64]int{math.NaN(): 1, math.NaN(): 2, 1: 3, -2.5: 4}
+	none    map[string]int
 )
 
 // header is the address of a map's header.
@@ -141,7 +144,7 @@ func states() {
 		}
 		return fmt.Sprintf("[3]string{%q}", text(i))
 	})
-	use(ints, smalls, texts, bigKeys, bigInts, sets, records, things)
+	use(ints, smalls, texts, bigKeys, bigInts, sets, records, things, nans, none)
 }
 
 // use keeps the linker from dropping variables.

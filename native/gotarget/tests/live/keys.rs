@@ -131,6 +131,29 @@ fn a_lookup_proves_the_hash_and_reads_little() {
 }
 
 #[test]
+fn nan_is_in_no_map_and_a_nil_map_has_no_key() {
+    for go in toolchains_and_experiments() {
+        let process = Process::start(&go, "keys", &[]);
+        let target = process.target();
+        for (variable, text, elem) in [
+            ("main.nans", "NaN", None),
+            ("main.nans", "-2.5", Some(4)),
+            ("main.nans", "0x1p0", Some(3)),
+            ("main.nans", "7", None),
+            ("main.none", "alice", None),
+            ("main.strs", "alice", None),
+        ] {
+            let map = map_named(&target, variable);
+            let found = get(&target, &map, &Key::parse(&target, map.key, text).unwrap()).unwrap();
+            assert_eq!((found.scanned, found.findings), (None, Vec::new()), "{go} {variable} {text}");
+            let found = found.entry.map(|entry| u64::from_le_bytes(entry.elem.try_into().unwrap()));
+            assert_eq!(found, elem, "{go} {variable} {text}");
+        }
+        process.end();
+    }
+}
+
+#[test]
 fn a_key_that_its_type_cannot_be_is_refused_in_one_line() {
     let process = Process::start(&newest(), "keys", &[]);
     let target = process.target();
