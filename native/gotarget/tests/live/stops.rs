@@ -1,5 +1,7 @@
 //! Live processes: found, refused, stopped and let go.
 
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use gotarget::{Cause, Error, LiveMemory, Memory, Process, read_uint};
@@ -147,4 +149,41 @@ fn a_core_cannot_be_stopped() {
     mortal.kill();
     let error = Process::core(&core, None).unwrap().stop().unwrap_err();
     assert!(matches!(error, Error::NotAProcess), "{error}");
+}
+
+/// Tells a copy of this very program which process to look at.
+const TARGET: &str = "GOTARGET_TEST_TARGET";
+
+/// Not a test: tries to look at a process, and says why it can't.
+#[test]
+#[ignore = "what a process under test does"]
+fn looks_at_another() {
+    let pid = std::env::var(TARGET).unwrap().parse().unwrap();
+    println!("it says: {}", Process::live(pid, None).unwrap_err());
+}
+
+#[test]
+fn another_users_process_is_refused_with_a_remedy() {
+    if !std::fs::metadata("/proc/self").is_ok_and(|data| data.uid() == 0) {
+        eprintln!("only root can become someone else");
+        return;
+    }
+    const NOBODY: u32 = 65534;
+    let mortal = Mortal::start(&newest(), Build::Plain);
+    let answer = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", "stops::looks_at_another"])
+        .env(TARGET, mortal.pid().to_string())
+        .current_dir("/")
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .output();
+    match answer {
+        Err(error) => eprintln!("nobody else can run this program: {error}"),
+        Ok(answer) => {
+            let text = String::from_utf8_lossy(&answer.stdout);
+            let said = text.lines().find_map(|line| line.split_once("it says: ")).expect("an answer").1;
+            assert!(said.contains("it belongs to user root (uid 0), and you are uid 65534"), "{said}");
+        }
+    }
+    mortal.end();
 }
