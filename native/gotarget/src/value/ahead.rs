@@ -21,8 +21,9 @@ const SLOTS: u64 = 8;
 /// What is longer is read when it is shown, in bytes.
 const LONGEST: u64 = 4096;
 
-/// Bytes that are kept of one batch.
-const MOST: usize = 8 << 20;
+/// Bytes and places that are kept, of what was read last and of what was read before that.
+const MOST: usize = 4 << 20;
+const MOST_PLACES: usize = 1 << 16;
 
 /// Bytes that are read with one call, and in one piece.
 const AT_ONCE: usize = 1 << 20;
@@ -46,7 +47,7 @@ pub struct Ahead<'a> {
     /// Where the first batch began: when it comes again, only the bytes of entries are compared.
     first: Cell<Option<u64>>,
     is_over: Cell<bool>,
-    kept: RefCell<Kept>,
+    kept: RefCell<[Kept; 2]>,
 }
 
 /// What was read ahead: the bytes, and where those of an address begin and end.
@@ -105,12 +106,16 @@ impl<'a> Ahead<'a> {
                 self.want(unit, &mut wanted);
             }
         }
-        let mut kept = self.kept.borrow_mut();
-        kept.bytes.clear();
-        kept.places.clear();
-        let next = self.fetch(&mut kept, wanted);
+        let [kept, before] = &mut *self.kept.borrow_mut();
+        // Overflow buckets are read after the buckets, and shown with them: what was read last may not go first.
+        if kept.bytes.len() >= MOST || kept.places.len() >= MOST_PLACES {
+            std::mem::swap(kept, before);
+            kept.bytes.clear();
+            kept.places.clear();
+        }
+        let next = self.fetch(kept, wanted);
         // What is behind the pointers' own pointers.
-        self.fetch(&mut kept, next);
+        self.fetch(kept, next);
     }
 
     fn is_units(&self, part: &Part<'_>) -> bool {
@@ -182,6 +187,11 @@ impl<'a> Ahead<'a> {
 }
 
 impl Kept {
+    fn get(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        let (from, to) = self.places.get(&addr)?;
+        self.bytes.get(*from..*to)?.get(..len)
+    }
+
     /// Keeps bytes, unless as many are kept from that address on already.
     fn add(&mut self, addr: u64, value: &[u8]) {
         if self.places.get(&addr).is_some_and(|(from, to)| to - from >= value.len()) {
@@ -225,8 +235,7 @@ impl<'w, 's> Range<'w, 's> {
 impl Memory for Ahead<'_> {
     fn read(&self, addr: RuntimeAddr, buf: &mut [u8]) -> Result<(), Unreadable> {
         let kept = self.kept.borrow();
-        let known = kept.places.get(&addr.0).and_then(|(from, to)| kept.bytes.get(*from..*to)?.get(..buf.len()));
-        match known {
+        match kept.iter().find_map(|kept| kept.get(addr.0, buf.len())) {
             Some(known) => {
                 buf.copy_from_slice(known);
                 Ok(())

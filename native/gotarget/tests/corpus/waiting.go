@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unsafe"
 )
 
@@ -27,6 +28,7 @@ var (
 	inStruct    = struct{ C chan int }{receiving}
 	toChannels  = []chan int{nil, fullChan}
 	blocker     = make(chan struct{})
+	toTimer     = time.NewTimer(time.Hour).C
 )
 
 // goid is the number of the goroutine that asks.
@@ -131,6 +133,7 @@ func tellWaiting() {
 	tell("main.inStruct", &inStruct)
 	tell("main.toChannels", &toChannels)
 	tell("main.blocker", &blocker)
+	tell("main.toTimer", &toTimer)
 	out.WriteString(told.String())
 }
 

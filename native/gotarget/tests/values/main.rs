@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod ahead;
 #[path = "../../../cli/tests/proof/compare.rs"]
 #[allow(dead_code)]
 mod compare;
