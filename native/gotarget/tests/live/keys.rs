@@ -77,7 +77,7 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_key_is_found_by_its_hash_and_no_other() {
+fn keys_are_found_by_their_hash_and_no_others() {
     for go in toolchains_and_experiments() {
         for process in of_each_kind(&go) {
             let target = process.target();
@@ -87,7 +87,9 @@ fn every_key_is_found_by_its_hash_and_no_other() {
                 let Some(map) = map_told(&target, told) else { continue };
                 let state = format!("{go} {} {} with {} entries", told["of"], told["header"], told["len"]);
                 let hasher = hasher(&target, &map, &types);
-                let present = texts(&told["present"]).map(|text| (text, true));
+                // Of the largest maps not every key, but some of every part.
+                let step = 1 + told["present"].as_array().unwrap().len() / 100;
+                let present = texts(&told["present"]).step_by(step).map(|text| (text, true));
                 for (text, present) in present.chain(texts(&told["absent"]).map(|text| (text, false))) {
                     let Ok(hasher) = &hasher else { panic!("{state}: {}", hasher.unwrap_err()) };
                     let key = Key::parse(&target, map.key, text).unwrap_or_else(|error| panic!("{state}: {error}"));
