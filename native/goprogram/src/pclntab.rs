@@ -28,6 +28,9 @@ const MODULE_TEXT: u64 = 176;
 /// Calls inlined into each other: far more than the compiler inlines.
 const DEEPEST: usize = 256;
 
+/// Places that look like what is searched for and are looked at more closely: a damaged file may be full of them.
+const CANDIDATES: usize = 16;
+
 /// More functions than any program has.
 const MOST: usize = 1 << 26;
 
@@ -73,8 +76,10 @@ impl Program {
         let object = self.elf().object().ok()?;
         SECTIONS.iter().filter_map(|name| object.section_by_name(name)).find_map(|section| {
             let words = section.data().unwrap_or_default().chunks(8).enumerate();
-            let mut found = words.filter(|(_, word)| [&MAGIC_118[..], &MAGIC_120[..]].contains(word));
-            found.find_map(|(index, _)| self.pclntab_at(section.address().saturating_add(8 * index as u64)))
+            let found = words.filter(|(_, word)| [&MAGIC_118[..], &MAGIC_120[..]].contains(word));
+            found
+                .take(CANDIDATES)
+                .find_map(|(index, _)| self.pclntab_at(section.address().saturating_add(8 * index as u64)))
         })
     }
 
@@ -128,15 +133,15 @@ impl Program {
         let is_module = |addr: &u64| {
             self.elf().pointer(*addr) == Some(table) && self.elf().pointer(addr.wrapping_add(8)) == Some(names)
         };
-        if let Some(found) = self.elf().relocated_to(table).find(is_module) {
+        if let Some(found) = self.elf().relocated_to(table).take(CANDIDATES).find(is_module) {
             return Some(found);
         }
         let object = self.elf().object().ok()?;
         object.segments().filter(|segment| segment.permissions().writable()).find_map(|segment| {
             let data = segment.data().ok()?;
             let words = data.chunks_exact(8).enumerate().filter(|(_, word)| *word == table.to_le_bytes());
-            let mut addresses = words.map(|(index, _)| segment.address().saturating_add(8 * index as u64));
-            addresses.find(is_module)
+            let addresses = words.map(|(index, _)| segment.address().saturating_add(8 * index as u64));
+            addresses.take(CANDIDATES).find(is_module)
         })
     }
 }
@@ -297,7 +302,7 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 
 /// Text that ends with a zero byte. No name or path is longer than this.
 fn text_at(bytes: &[u8], at: usize) -> Option<String> {
-    const LONGEST: usize = 1 << 16;
+    const LONGEST: usize = 1 << 14;
     let rest = bytes.get(at..)?;
     let rest = rest.get(..LONGEST).unwrap_or(rest);
     let text = rest.get(..rest.iter().position(|byte| *byte == 0)?)?;
