@@ -134,3 +134,50 @@ impl Position {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use miniz_oxide::deflate::compress_to_vec_zlib;
+
+    use super::*;
+
+    /// Bytes that repeat themselves here and there, as debug information does.
+    fn bytes(len: usize) -> Vec<u8> {
+        let mut state = 7u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 24
+        };
+        (0..len).map(|index| if index % 50 < 40 { (index / 64) as u8 } else { next() as u8 }).collect()
+    }
+
+    #[test]
+    fn every_part_is_what_was_compressed_in_whatever_order_it_is_read() {
+        let whole = bytes(24 * PAGE + 4321);
+        let stream = compress_to_vec_zlib(&whole, 6);
+        let paged = Paged::new(whole.len());
+        for step in 0..120 {
+            let at = (step * 7_654_321) % whole.len();
+            let len = (step * 977) % (2 * PAGE);
+            let expected = &whole[at..(at + len).min(whole.len())];
+            assert!(paged.read(&stream, at, len).unwrap() == expected, "{len} bytes at {at}");
+        }
+        assert!(paged.state.lock().unwrap().pages.len() <= KEPT);
+        assert_eq!(paged.read(&stream, whole.len(), 10).unwrap(), []);
+        assert_eq!(paged.read(&stream, usize::MAX, 10).unwrap(), []);
+    }
+
+    #[test]
+    fn a_stream_that_is_not_what_it_claims_to_be_is_an_error() {
+        let whole = bytes(3 * PAGE);
+        let stream = compress_to_vec_zlib(&whole, 6);
+        // Too short a claim, too long a claim, and a stream cut off.
+        assert!(Paged::new(2 * PAGE + 5).read(&stream, 2 * PAGE, 5).is_err());
+        assert!(Paged::new(1 << 40).read(&stream, 3 * PAGE, 5).is_err());
+        let cut = &stream[..stream.len() / 2];
+        let paged = Paged::new(whole.len());
+        assert!(paged.read(cut, 2 * PAGE, 5).is_err());
+        assert_eq!(paged.read(cut, 100, 5).unwrap(), whole[100..105], "what is before the cut can still be read");
+        assert!(Paged::new(whole.len()).read(b"not zlib at all", 0, 5).is_err());
+    }
+}
