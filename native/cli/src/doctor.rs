@@ -21,7 +21,7 @@ const READERS: &str = "print, get, header, check, maps, goroutines, locals with 
 pub(crate) fn run(args: &DoctorArgs, color: ColorChoice) -> Result<Status, Error> {
     let mut examined = vec![machine(), whose()];
     examined.extend(patient());
-    examined.extend([cores(), debugger()]);
+    examined.extend([cores(), gdb(), lldb()]);
     examined.extend(args.pid.map(process));
     let report = DoctorReport::new(examined);
     let mut text =
@@ -101,7 +101,7 @@ impl Drop for Patient {
 }
 
 /// Whether a child of ours can be read and stopped, which a sandbox may forbid whatever the kernel is set to.
-fn patient() -> [Examined; 2] {
+fn patient() -> [Examined; 3] {
     let patient = Patient::new();
     let tried = |name, needed_by, attempt: &dyn Fn(&Patient) -> Result<(), String>| {
         let (ok, finding, remedy) = match &patient {
@@ -118,6 +118,10 @@ fn patient() -> [Examined; 2] {
         tried("stop a process", "--stop", &|patient| match trap::Stopped::new(patient.pid()) {
             Ok(_stopped) => Ok(()),
             Err(error) => Err(error.to_string()),
+        }),
+        tried("watch memory", "gomap watch in gdb and lldb", &|patient| {
+            let stopped = trap::Stopped::new(patient.pid()).map_err(|error| error.to_string())?;
+            trap::try_watchpoint(&stopped).map_err(|error| format!("the processor's debug registers: {error}"))
         }),
     ]
 }
@@ -142,14 +146,50 @@ fn cores() -> Examined {
     Examined { name: "core files", needed_by: "--core", ok: None, finding: fetch, remedy: Some(remedy) }
 }
 
-fn debugger() -> Examined {
-    let found = find("gdb");
-    Examined {
-        name: "gdb",
-        needed_by: "gomap commands in gdb, gcore",
-        ok: None,
-        finding: found.as_ref().map_or_else(|| "not found".to_owned(), |path| path.display().to_string()),
-        remedy: found.is_none().then(|| "install it if you want them, for example `sudo apt install gdb`".to_owned()),
+/// The oldest Python that the plugins run in.
+const PYTHON: (u32, u32) = (3, 9);
+
+fn gdb() -> Examined {
+    let script = "python import sys; print(gdb.VERSION, *sys.version_info[:2])";
+    debugger("gdb", &["gdb"], &["-nx", "-q", "-batch", "-ex", script], "gomap commands in gdb, gcore", "gdb")
+}
+
+fn lldb() -> Examined {
+    let script = "script import sys; print(lldb.SBDebugger.GetVersionString().split()[2], *sys.version_info[:2])";
+    let names = ["lldb", "lldb-19", "lldb-18", "lldb-17"];
+    debugger("lldb", &names, &["--no-lldbinit", "--batch", "-o", script], "gomap commands in lldb", "lldb python3-lldb")
+}
+
+/// A debugger, its version, and that of the Python in it: what it prints ends in `VERSION MAJOR MINOR`.
+fn debugger(
+    name: &'static str,
+    programs: &[&str],
+    arguments: &[&str],
+    needed_by: &'static str,
+    package: &str,
+) -> Examined {
+    let examined = |finding, remedy| Examined { name, needed_by, ok: None, finding, remedy };
+    let Some(program) = programs.iter().find_map(|program| find(program)) else {
+        let remedy = format!("install it if you want them, for example `sudo apt install {package}`");
+        return examined("not found".to_owned(), Some(remedy));
+    };
+    let path = program.display();
+    let answer = Command::new(&program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let text = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default();
+    let words: Vec<&str> = text.lines().last().unwrap_or_default().split_whitespace().collect();
+    let python = |major: &str, minor: &str| Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?));
+    match words.as_slice() {
+        [version, major, minor] if python(major, minor).is_some_and(|found| found >= PYTHON) => {
+            examined(format!("{path}, version {version}, with Python {major}.{minor}"), None)
+        }
+        [version, major, minor] if python(major, minor).is_some() => examined(
+            format!("{path}, version {version}, with Python {major}.{minor}"),
+            Some(format!("install one with Python {}.{} or newer", PYTHON.0, PYTHON.1)),
+        ),
+        _ => examined(
+            format!("{path}, without Python"),
+            Some(format!("install one with Python, for example `sudo apt install {package}`")),
+        ),
     }
 }
 

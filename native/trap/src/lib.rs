@@ -5,9 +5,11 @@
 
 mod access;
 mod error;
+mod registers;
 mod stopped;
 
 pub use access::{has_ptrace_capability, ptrace_scope, remedy};
 pub use error::Error;
 pub use nix::libc::user_regs_struct as Registers;
+pub use registers::try_watchpoint;
 pub use stopped::{Stopped, Thread, threads_of};
