@@ -348,7 +348,8 @@ fn every_map_variable_is_listed_and_nothing_is_wrong_with_any() {
             let Some(entry) = said["map"].as_array().unwrap().iter().find(|entry| entry["get"].is_string()) else {
                 continue;
             };
-            let answer = redhanded(&source, &["get", "--json", name, entry["get"].as_str().unwrap()]);
+            let key = entry["get"].as_str().unwrap();
+            let answer = redhanded(&source, &[&["get", "--json", name, key] as &[&str], &WHOLE].concat());
             let found = &answer.json().unwrap()[0];
             assert_eq!(canonical(&found["elem"]), canonical(&entry["elem"]), "{build} {name}: {answer:?}");
             assert_eq!(
