@@ -55,7 +55,13 @@ def _has_fields(kind: gdb.Type, names: list[str]) -> bool:
 def named(name: str, size: int) -> gdb.Type | None:
     """The type with a name as Go writes it, of a size that the core knows: `lookup_type("int")` is C's."""
     found = _look_up(name, size)
-    return found if found is not None and found.sizeof == size else None
+    # gdb takes a variable of a function type for code, which it says has one byte.
+    is_right = found is not None and (found.sizeof == size or _is_function(found))
+    return found if is_right else None
+
+
+def _is_function(kind: gdb.Type) -> bool:
+    return kind.strip_typedefs().code == gdb.TYPE_CODE_FUNC
 
 
 def _look_up(name: str, size: int) -> gdb.Type | None:

@@ -127,6 +127,14 @@ def text_of(name: str, value: gdb.Value) -> str:
     return session().text(name, bytes_of(value))
 
 
+def text_at(name: str, address: int, size: int) -> str:
+    """The same of a value in memory."""
+    read = read_memory(address, size)
+    if read is None:
+        raise Failure(f"cannot read {size} bytes at {address:#x}: nothing is mapped there")
+    return session().text(name, read)
+
+
 def held_in(value: gdb.Value) -> tuple[str, gdb.Value] | None:
     """What is in an interface, and the name of its type; None where it is nil, or gdb lacks the type."""
     empty = value.type.strip_typedefs().name.endswith("eface")

@@ -59,8 +59,8 @@ class Entries:
     def _type(stored: gdb.Type, told: tuple[str, int, bool]) -> gdb.Type:
         name, size, indirect = told
         kind = stored.strip_typedefs().target() if indirect else stored
-        if kind.code == gdb.TYPE_CODE_PTR and not name.startswith("*"):
-            # Up to Go 1.23 a map in a map is only a pointer here, and a channel too.
+        if kind.code in (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_FUNC) and not name.startswith("*"):
+            # Up to Go 1.23 a map in a map is only a pointer here, a channel too, and a function has no name.
             return gotypes.named(name, size) or kind
         return kind
 

@@ -11,8 +11,8 @@ from . import inferior, maps, values
 
 NAME = "redhanded"
 
-#: What DWARF makes of the types that we print: a map and a channel are pointers, a time.Duration is a number.
-CODES = (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_INT)
+#: What gdb makes of the types that we print: a map and a channel are pointers, a time.Duration is a number.
+CODES = (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_INT, gdb.TYPE_CODE_FUNC)
 
 
 class GoPrinters(gdb.printing.PrettyPrinter):
@@ -24,10 +24,7 @@ class GoPrinters(gdb.printing.PrettyPrinter):
     def __call__(self, value: gdb.Value) -> Any:
         """The printer of a value, if we have one."""
         kind = value.type.strip_typedefs()
-        if (
-            kind.code not in (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_INT)
-            or value.is_optimized_out
-        ):
+        if kind.code not in CODES or value.is_optimized_out:
             return None
         return maps.printer(value, kind) or values.printer(value, kind)
 

@@ -32,14 +32,18 @@ def printer(value: gdb.Value, kind: gdb.Type) -> Any:
     name = gotypes.plain_name(kind)
     if kind.code == gdb.TYPE_CODE_PTR:
         is_channel = value.type.code == gdb.TYPE_CODE_TYPEDEF and gotypes.points_to_channel(kind)
-        return Channel(value) if is_channel else None
+        return Decoded(value, value.type.name) if is_channel else None
+    if kind.code == gdb.TYPE_CODE_FUNC:
+        # A variable of a function type, which gdb takes for code. A function itself has no name for its type.
+        is_variable = value.type.code == gdb.TYPE_CODE_TYPEDEF and value.address is not None
+        return Function(value) if is_variable else None
     if name == "time.Duration":
         return Decoded(value, name)
     if kind.code != gdb.TYPE_CODE_STRUCT:
         return None
     if name in ("runtime.eface", "runtime.iface"):
         return interface(value)
-    if name in DECODED or (name.startswith(ATOMIC) and name[len(ATOMIC)].isupper()):
+    if name in DECODED or (name.startswith(ATOMIC) and name[len(ATOMIC) :][:1].isupper()):
         return Decoded(value, name)
     if gotypes.is_string(kind):
         return String(value)
@@ -136,16 +140,17 @@ class Decoded(Printer):
         return inferior.text_of(self._name, self._value)
 
 
-class Channel(Printer):
-    """A channel: how full it is, who waits, and what it holds."""
+class Function(Printer):
+    """A variable of a function type: the function that is in it."""
 
     def __init__(self, value: gdb.Value) -> None:
         self._value = value
 
     @says_why
     def to_string(self) -> str:
-        """What the core says."""
-        return inferior.text_of(self._value.type.name, self._value)
+        """The function's name, or nil."""
+        # gdb has no bytes of it: it believes that the function begins here.
+        return inferior.text_at(self._value.type.name, int(self._value.address), 8)
 
 
 def interface(value: gdb.Value) -> Any:

@@ -69,6 +69,11 @@ var (
 	anyFunc    interface{} = show
 	anyArray   interface{} = [2]bool{true, false}
 
+	// Functions.
+	noFunc   func(int) int
+	callback = double
+	handlers = map[string]func(int) int{"double": double}
+
 	// Channels.
 	noChan chan int
 	buffer = make(chan int, 4)
@@ -130,7 +135,7 @@ func main() {
 	keep(&nothing, &empty, &points, &wide, &set, &anything, &nested, &forest, &floats, &noString, &text, &long)
 	keep(&invalid, &noSlice, &slice, &capacity, &structures, &matrix, &noError, &anError, &someShape, &anyInt)
 	keep(&anyString, &anyPoint, &anyPointer, &anyMap, &anySlice, &anyFunc, &anyArray, &noChan, &mutex, &once)
-	keep(&moment, &duration)
+	keep(&moment, &duration, &noFunc, &callback, &handlers)
 	fmt.Println("ready", os.Getpid())
 	input := bufio.NewReader(os.Stdin)
 	input.ReadString('\n')
@@ -138,6 +143,8 @@ func main() {
 	caller(users)
 	input.ReadString('\n')
 }
+
+func double(n int) int { return 2 * n }
 
 //go:noinline
 func caller(people map[string]*user) {
