@@ -312,6 +312,7 @@ func buildValues() {
 	syncKinds.Store(nil, nil)
 	syncKinds.Store("nil", nil)
 	syncKinds.Store(math.NaN(), "NaN")
+	buildChained()
 }
 
 func tellValues() {
@@ -427,6 +428,7 @@ func tellValues() {
 	tell("main.syncDeleted", &syncDeleted)
 	tell("main.syncMany", &syncMany)
 	tell("main.syncKinds", &syncKinds)
+	tell("main.syncChained", &syncChained)
 	tell("main.toSync", &toSync)
 
 	alice := server.users["alice"]
