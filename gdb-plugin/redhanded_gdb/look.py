@@ -28,6 +28,8 @@ class _Looking(gdb.Command):
     needs_expression = True
     #: Whether only maps make sense.
     maps_only = True
+    #: Whether it is about a frame.
+    needs_frame = False
     #: Whether it makes a difference what the threads are doing.
     needs_threads = False
 
@@ -43,6 +45,10 @@ class _Looking(gdb.Command):
                 f"gomap {self.name}: which map? Try `gomap {self.name} main.shared`; Tab lists the variables"
             )
         session, frame, current = inferior.session(), inferior.frame(), inferior.current_tid()
+        if self.needs_frame and frame is None:
+            raise Failure(
+                f"gomap {self.name}: there is no frame while the process runs: `interrupt` it first"
+            )
         with inferior.selection_kept(), _unfolded_lines():
             threads = list(inferior.stopped_threads()) if self.needs_threads else []
             scene = Scene(frame, threads, current, inferior.is_running(), prefix.colour())
@@ -180,6 +186,7 @@ class Locals(_Looking):
 
     name = "locals"
     needs_expression = False
+    needs_frame = True
     options = ("--json", "--max-string", "--max-items", "--depth")
     maps_only = False
 

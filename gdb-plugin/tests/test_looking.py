@@ -168,6 +168,16 @@ def test_a_value_that_is_no_map_is_printed_as_well(gdb: Gdb, values: Values) -> 
     assert "boom" in json.dumps(ran.one("redhanded.value/1")["value"])
 
 
+def test_a_process_is_looked_at_while_it_runs(gdb: Gdb, values: Values) -> None:
+    ran = gdb.attach(
+        values.pid, "continue &", "gomap print main.small --json", "gomap get main.small bob", "gomap locals"
+    )
+    assert ran.one("redhanded.print/1")["written_meanwhile"] is False
+    assert 'main.small["bob"] = 2' in ran.out
+    (line,) = ran.errors()
+    assert "interrupt" in line
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     {
