@@ -1,7 +1,5 @@
 //! The strings of many keys, read together before each is hashed.
 
-use std::collections::HashMap;
-
 use super::Hasher;
 use super::memory::u64_at;
 use super::plan::Op;
@@ -11,14 +9,17 @@ use crate::source::{Part, Source};
 const LONGEST: u64 = 256;
 
 /// So many bytes are read ahead at most.
-const MOST: usize = 4 << 20;
+const MOST: u64 = 8 << 20;
+
+/// So many bytes between two strings are read with them: a read of its own costs more.
+const GAP: u64 = 512;
 
 /// Strings that have been read.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
     bytes: Vec<u8>,
-    /// By address and length, where in `bytes` they begin.
-    places: HashMap<(u64, usize), usize>,
+    /// The pieces of memory that were read, by address: their lengths, and where in `bytes` they begin.
+    pieces: Vec<(u64, usize, usize)>,
     wanted: Vec<(u64, usize)>,
 }
 
@@ -26,7 +27,7 @@ impl Ahead {
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
-        self.places.clear();
+        self.pieces.clear();
         self.wanted.clear();
     }
 
@@ -40,29 +41,52 @@ impl Ahead {
         }
     }
 
-    /// Reads what is wanted.
+    /// Reads what is wanted: strings near each other, as Go allocates them, in one piece with what is between them.
     pub(crate) fn read(&mut self, read_all: impl FnOnce(&mut [Part<'_>])) {
-        let mut end = 0;
-        self.wanted.retain(|(_, len)| {
-            end += len;
-            end <= MOST
-        });
-        self.bytes.resize(end.min(MOST), 0);
-        let mut free = self.bytes.as_mut_slice();
-        let mut parts = Vec::with_capacity(self.wanted.len());
+        self.wanted.sort_unstable();
+        let mut pieces: Vec<(u64, u64)> = Vec::new();
+        let mut total = 0;
         for &(addr, len) in &self.wanted {
-            let Some((buf, rest)) = std::mem::take(&mut free).split_at_mut_checked(len) else { break };
+            let Some(end) = addr.checked_add(len as u64) else { continue };
+            match pieces.last_mut() {
+                Some((_, last)) if addr <= last.saturating_add(GAP) => {
+                    total += end.saturating_sub(*last);
+                    *last = end.max(*last);
+                }
+                _ => {
+                    total += len as u64;
+                    pieces.push((addr, end));
+                }
+            }
+            if total > MOST {
+                break;
+            }
+        }
+        self.bytes.resize(total as usize, 0);
+        let mut free = self.bytes.as_mut_slice();
+        let mut parts = Vec::with_capacity(pieces.len());
+        for &(addr, end) in &pieces {
+            let Some((buf, rest)) = std::mem::take(&mut free).split_at_mut_checked((end - addr) as usize) else {
+                break;
+            };
             free = rest;
             parts.push(Part { addr, buf, read: false });
         }
         read_all(&mut parts);
         let mut start = 0;
-        for part in &parts {
+        for part in parts {
             if part.read {
-                self.places.insert((part.addr, part.buf.len()), start);
+                self.pieces.push((part.addr, part.buf.len(), start));
             }
             start += part.buf.len();
         }
+    }
+
+    fn at(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        let after = self.pieces.partition_point(|(start, ..)| *start <= addr);
+        let &(start, size, place) = self.pieces.get(after.checked_sub(1)?)?;
+        let from = usize::try_from(addr - start).ok()?;
+        self.bytes.get(place..place + size)?.get(from..)?.get(..len)
     }
 
     /// A source that has what was read, and takes the rest from another.
@@ -78,8 +102,7 @@ struct Over<'a> {
 
 impl Source for Over<'_> {
     fn read(&self, addr: u64, buf: &mut [u8]) -> bool {
-        let place = self.ahead.places.get(&(addr, buf.len()));
-        let known = place.and_then(|&start| self.ahead.bytes.get(start..)?.get(..buf.len()));
+        let known = self.ahead.at(addr, buf.len());
         match known {
             Some(known) => {
                 buf.copy_from_slice(known);
