@@ -46,9 +46,7 @@ class _Looking(gdb.Command):
             )
         session, frame, current = inferior.session(), inferior.frame(), inferior.current_tid()
         if self.needs_frame and frame is None:
-            raise Failure(
-                f"gomap {self.name}: there is no frame while the process runs: `interrupt` it first"
-            )
+            raise Failure(f"gomap {self.name}: a process that runs has no frames: `interrupt` it first")
         with inferior.selection_kept(), _unfolded_lines():
             threads = list(inferior.stopped_threads()) if self.needs_threads else []
             scene = Scene(frame, threads, current, inferior.is_running(), prefix.colour())
