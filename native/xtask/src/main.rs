@@ -6,6 +6,7 @@
 mod bench;
 mod cdylib;
 mod demo;
+mod fuzz;
 mod go;
 mod ground;
 mod guard;

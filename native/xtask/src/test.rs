@@ -9,7 +9,7 @@ use crate::cdylib::{self, cargo};
 use crate::python::{self, Venv};
 use crate::run::{Line, Tended, visibly};
 use crate::tally::Tally;
-use crate::{go, ground, proof, system};
+use crate::{fuzz, go, ground, proof, system};
 
 /// Something that must pass.
 struct Step {
@@ -49,13 +49,16 @@ const TESTS: [Step; 3] = [
     Step { name: "pytest in lldb", check: |extent| pytest("lldb-plugin/tests", extent) },
 ];
 
+/// What looks for inputs that do harm.
+const FUZZ: Step = Step { name: "fuzz", check: |_| fuzz::run() };
+
 /// Where there is Python.
 const PYTHON: [&str; 3] = ["gdb-plugin", "lldb-plugin", "native/python"];
 
 /// Runs every lint and test, whatever became of those before it; true if all passed.
 pub(crate) fn run() -> Result<bool> {
     components()?;
-    steps(LINTS.iter().chain(&TESTS), Extent::Slice)
+    steps(LINTS.iter().chain(&TESTS).chain([&FUZZ]), Extent::Slice)
 }
 
 /// Runs the tests with every Go version; true if all passed.

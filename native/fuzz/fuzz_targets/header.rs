@@ -1,0 +1,4 @@
+//! Fuzzes [`redhanded_fuzz::header`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| redhanded_fuzz::header(data));
