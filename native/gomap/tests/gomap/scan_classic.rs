@@ -90,12 +90,9 @@ fn an_overflow_chain_that_bites_its_tail_ends() {
 
 #[test]
 fn overflow_pointers_that_lead_nowhere_are_found() {
-    for (pointer, why) in [
-        (0x1000, "cannot be read"),
-        (0xc0_0000_0004, "not aligned"),
-        (!7, "cannot be read"),
-        (0, "inside the array"),
-    ] {
+    for (pointer, why) in
+        [(0x1000, "cannot be read"), (0xc0_0000_0004, "not aligned"), (!7, "cannot be read"), (0, "inside the array")]
+    {
         let mut map = Classic::new(1, 1..=10);
         let (from, inside) = (map.bucket(0), map.bucket(1));
         map.heap.set(from + 136, if pointer == 0 { inside } else { pointer });
