@@ -1,4 +1,4 @@
-//! Writes the inputs that fuzzing begins with into `seeds/`: one or two small, sound ones for each target.
+//! Writes the inputs that fuzzing begins with into `seeds/`: a few small, sound ones for each target.
 
 use std::path::Path;
 
