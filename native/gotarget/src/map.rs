@@ -7,6 +7,8 @@ use goprogram::{TypeKind, TypeRef};
 
 use crate::error::Error;
 use crate::expression::MapValue;
+use crate::frames::{self, UnwoundFrame};
+use crate::goroutine;
 use crate::memory::{MapSource, RuntimeAddr, read_bytes};
 use crate::target::Target;
 use crate::threads::Thread;
@@ -97,9 +99,38 @@ pub fn check(
     if map.value.header.0 == 0 {
         return Ok(Check::of_nothing(nil_header(map)?));
     }
-    let nobody_inside = threads.and_then(|threads| nobody_inside(threads, map.value.header)).or(options.nobody_inside);
+    let source = MapSource(target.memory);
+    let mut nobody_inside = options.nobody_inside;
+    if let Some(threads) = threads
+        && Header::read(&map.view(), &source)?.is_writing()
+    {
+        nobody_inside = self::nobody_inside(threads, map.value.header)
+            .filter(|nobody| !nobody || !(is_any_cut_off(target, threads) || rests_any_inside(target)));
+    }
     let options = ScanOptions { nobody_inside, ..*options };
-    Ok(gomap::check(&map.view(), &MapSource(target.memory), &options)?)
+    Ok(gomap::check(&map.view(), &source, &options)?)
+}
+
+/// Whether the stack of a thread that runs a goroutine could not be walked to its end: a map function may be there.
+fn is_any_cut_off(target: &Target<'_>, threads: &[Thread]) -> bool {
+    let ends = |thread: &Thread| {
+        let first =
+            thread.stack.last().and_then(|pc| target.program.function_at(target.bias.to_link(pc.instruction())));
+        first.is_some_and(|function| function.name.starts_with("runtime.goexit"))
+    };
+    threads.iter().any(|thread| thread.goroutine.is_some() && !ends(thread))
+}
+
+/// Whether a goroutine that no thread runs rests inside a map function: a write waits there for the garbage collector,
+/// for one, to get memory.
+fn rests_any_inside(target: &Target<'_>) -> bool {
+    let Ok(goroutines) = goroutine::all(target) else { return true };
+    let is_inside = |frame: &UnwoundFrame| {
+        let function = target.program.function_at(target.bias.to_link(frame.pc.instruction()));
+        function.is_some_and(|function| target.program.map_function(&function.name).is_some())
+    };
+    let resting = goroutines.iter().filter(|goroutine| goroutine.state != "running");
+    resting.filter_map(|goroutine| frames::walk_resting(target, goroutine.g)).any(|stack| stack.iter().any(is_inside))
 }
 
 /// Whether no thread is inside a map function that works on this map; `None` where one may be.
