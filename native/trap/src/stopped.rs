@@ -33,7 +33,7 @@ pub struct Thread {
 #[derive(Debug)]
 pub struct Stopped {
     threads: Vec<Thread>,
-    held: Held,
+    _held: Held,
 }
 
 /// The longest that a process may take to stop. A thread stops within microseconds unless it waits in the
@@ -95,19 +95,13 @@ impl Stopped {
                 Err(_) => *state = State::Gone,
             }
         }
-        if threads.is_empty() { Err(Error::Ended { pid }) } else { Ok(Stopped { threads, held }) }
+        if threads.is_empty() { Err(Error::Ended { pid }) } else { Ok(Stopped { threads, _held: held }) }
     }
 
     /// All threads of the process that have not ended.
     #[must_use]
     pub fn threads(&self) -> &[Thread] {
         &self.threads
-    }
-
-    /// The process's number.
-    #[must_use]
-    pub fn pid(&self) -> i32 {
-        self.held.pid
     }
 }
 
