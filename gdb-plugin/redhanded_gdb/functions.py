@@ -45,7 +45,7 @@ class GoMapGet(gdb.Function):
         value, key = given
         if not _header(value, "gomap_get"):
             raise Failure("$gomap_get: the map is nil: it has no such key")
-        entries = maps.Entries(value)
+        entries = maps.Entries.of_map(value)
         found = entries.get(*_key(key))
         if found is None:
             raise Failure(f"$gomap_get: no such key: {key}")

@@ -35,6 +35,12 @@ def points_to_channel(kind: gdb.Type) -> bool:
     return kind.code == gdb.TYPE_CODE_PTR and plain_name(kind.target()).startswith(CHANNEL)
 
 
+def item(channel: gdb.Type) -> gdb.Type:
+    """The type of a channel's items, as a goroutine that waits for one has it."""
+    sudog = channel.strip_typedefs().target()["recvq"].type["first"].type.target()
+    return sudog["elem"].type.target()
+
+
 def is_string(kind: gdb.Type) -> bool:
     """Whether it is a string: every named type of strings is a struct of its own."""
     return _has_fields(kind, ["str", "len"])
@@ -58,6 +64,14 @@ def named(name: str, size: int) -> gdb.Type | None:
     # gdb takes a variable of a function type for code, which it says has one byte.
     is_right = found is not None and (found.sizeof == size or _is_function(found))
     return found if is_right else None
+
+
+def as_named(kind: gdb.Type, name: str, size: int) -> gdb.Type:
+    """A type as the runtime stores it, by the name that the core has for it, where it has lost its own."""
+    if kind.code in (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_FUNC) and not name.startswith("*"):
+        # Up to Go 1.23 a map in a map is only a pointer here, a channel too, and a function has no name.
+        return named(name, size) or kind
+    return kind
 
 
 def _is_function(kind: gdb.Type) -> bool:

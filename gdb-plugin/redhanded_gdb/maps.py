@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import gdb
+from redhanded_common.failure import Failure
 
 from . import gotypes, inferior
 from .shown import Printer, bounded, ends_early, none_if_it_fails, says_why, says_why_not
@@ -27,7 +28,7 @@ def printer(value: gdb.Value, kind: gdb.Type) -> Any:
         return Map(value) if value.type.code == gdb.TYPE_CODE_TYPEDEF else None
     if gotypes.is_header(kind) and value.address is not None:
         return Header(int(value.address))
-    return None
+    return SyncMap(value) if gotypes.plain_name(kind) == "sync.Map" else None
 
 
 class Header(Printer):
@@ -45,24 +46,35 @@ class Header(Printer):
 class Entries:
     """The entries of one map, read page by page as they are asked for."""
 
-    def __init__(self, value: gdb.Value) -> None:
-        kind = value.type.strip_typedefs()
-        self._map = inferior.session().map(value.type.name, int(value))
-        self._key, self._elem = self._types(kind.target())
+    def __init__(self, read: Any, key: gdb.Type, elem: gdb.Type) -> None:
+        self._map, self._key, self._elem = read, key, elem
         self._first, self._page, self._ended = 0, b"", False
         self._said: set[str] = set()
 
-    def _types(self, header: gdb.Type) -> list[gdb.Type]:
-        return [self._type(*of) for of in zip(gotypes.key_and_elem(header), self._map.types())]
+    @classmethod
+    def of_map(cls, value: gdb.Value) -> Entries:
+        """Those of a map that is not nil."""
+        header = value.type.strip_typedefs().target()
+        read = inferior.session().map(value.type.name, int(value))
+        return cls(read, *map(cls._type, gotypes.key_and_elem(header), read.types()))
+
+    @classmethod
+    def of_sync_map(cls, value: gdb.Value) -> Entries:
+        """Those of a sync.Map, whose keys and elems are all of them `any`s in memory."""
+        kind = gotypes.named("interface {}", 16)
+        if kind is None:
+            raise Failure("the debug information has no type `interface {}`: `gomap print` may know more")
+        return cls(inferior.session().sync_map(inferior.bytes_of(value)), kind, kind)
 
     @staticmethod
     def _type(stored: gdb.Type, told: tuple[str, int, bool]) -> gdb.Type:
         name, size, indirect = told
-        kind = stored.strip_typedefs().target() if indirect else stored
-        if kind.code in (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_FUNC) and not name.startswith("*"):
-            # Up to Go 1.23 a map in a map is only a pointer here, a channel too, and a function has no name.
-            return gotypes.named(name, size) or kind
-        return kind
+        return gotypes.as_named(stored.strip_typedefs().target() if indirect else stored, name, size)
+
+    def __len__(self) -> int:
+        """How many a sync.Map has, which does not count them."""
+        self._load(0)
+        return self._map.len()
 
     def heading(self) -> str:
         """The map in one line: type, length, growth, damage as far as it is known."""
@@ -118,7 +130,7 @@ class Map(Printer):
     def _entries(self) -> Entries | None:
         """Its entries; none of a nil map."""
         if self._read is None and int(self._value):
-            self._read = Entries(self._value)
+            self._read = Entries.of_map(self._value)
         return self._read
 
     @says_why
@@ -158,3 +170,17 @@ class Map(Printer):
         if entry is None:
             return f"[{index}]", "<no such entry: the map has changed, or is damaged>"
         return entries.key_text(index), entry[1]
+
+
+class SyncMap(Map):
+    """A sync.Map: its length and damage, then its entries."""
+
+    def _entries(self) -> Entries:
+        if self._read is None:
+            self._read = Entries.of_sync_map(self._value)
+        return self._read
+
+    @none_if_it_fails
+    def num_children(self) -> int:
+        """How many entries an IDE may ask for."""
+        return bounded(len(self._entries()))

@@ -40,20 +40,22 @@ def says_why(to_string: Callable[[Any], Any]) -> Callable[[Any], Any]:
         try:
             return to_string(self)
         except failures() as error:
+            self._has_said_why = True
             return f"<{error}>"
 
     return wrapped
 
 
 def ends_early(children: Callable[[Any], Iterator[Any]]) -> Callable[[Any], Iterator[Any]]:
-    """Children that end where they fail, with a last one that says why."""
+    """Children that end where they fail, with a last one that says why, unless `to_string` did."""
 
     @functools.wraps(children)
     def wrapped(self: Any) -> Iterator[Any]:
         try:
             yield from children(self)
         except failures() as error:
-            yield "<error>", f"<{error}>"
+            if not getattr(self, "_has_said_why", False):
+                yield "<error>", f"<{error}>"
 
     return wrapped
 

@@ -8,7 +8,18 @@ from typing import Any
 import gdb
 
 from . import gotypes, inferior
-from .shown import MOST_BYTES, Printer, bounded, ends_early, failures, in_ide, is_readable, says_why
+from .shown import (
+    MOST_BYTES,
+    Printer,
+    bounded,
+    ends_early,
+    failures,
+    in_ide,
+    is_readable,
+    none_if_it_fails,
+    says_why,
+    says_why_not,
+)
 
 Child = tuple[str, Any]
 
@@ -18,7 +29,6 @@ DECODED = (
     "sync.RWMutex",
     "sync.WaitGroup",
     "sync.Once",
-    "sync.Map",
     "internal/sync.Mutex",
     "time.Time",
 )
@@ -32,7 +42,7 @@ def printer(value: gdb.Value, kind: gdb.Type) -> Any:
     name = gotypes.plain_name(kind)
     if kind.code == gdb.TYPE_CODE_PTR:
         is_channel = value.type.code == gdb.TYPE_CODE_TYPEDEF and gotypes.points_to_channel(kind)
-        return Decoded(value, value.type.name) if is_channel else None
+        return Channel(value) if is_channel else None
     if kind.code == gdb.TYPE_CODE_FUNC:
         # A variable of a function type, which gdb takes for code. A function itself has no name for its type.
         is_variable = value.type.code == gdb.TYPE_CODE_TYPEDEF and value.address is not None
@@ -128,6 +138,62 @@ class Slice(Printer):
         return 0 <= length <= capacity and size < MOST_BYTES and (used == 0 or is_readable(data, used))
 
 
+class Channel(Printer):
+    """A channel: its length, capacity and who waits, then what is buffered, the next to be received first."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self._value = value
+        self._read: tuple[str, Any] | None = None
+
+    def _look(self) -> tuple[str, Any]:
+        if not int(self._value):
+            return "nil", None
+        if self._read is None:
+            self._read = inferior.session().channel(self._value.type.name, int(self._value))
+        return self._read
+
+    @says_why
+    def to_string(self) -> str:
+        """The channel in one line, or nil."""
+        shown = self._look()[0]
+        return shown if self._is_sound() else f"<no valid channel: {shown} at {int(self._value):#x}>"
+
+    def display_hint(self) -> str:
+        """As of a slice."""
+        return "array"
+
+    @ends_early
+    def children(self) -> Iterator[Child]:
+        """What is buffered, each read when it is pulled."""
+        for index in range(self._len()):
+            yield self.child(index)
+
+    @none_if_it_fails
+    def num_children(self) -> int:
+        """How many an IDE may ask for."""
+        return bounded(self._len())
+
+    @says_why_not
+    def child(self, index: int) -> Child:
+        """What is received after so many others."""
+        name, size, ring, first, _, slots = self._look()[1]
+        kind = gotypes.as_named(gotypes.item(self._value.type), name, size)
+        address = ring + (first + index) % slots * size
+        return f"[{index}]", gdb.Value(address).cast(kind.pointer()).dereference()
+
+    def _len(self) -> int:
+        buffered = self._look()[1]
+        return buffered[4] if buffered is not None and self._is_sound() else 0
+
+    def _is_sound(self) -> bool:
+        buffered = self._look()[1]
+        if buffered is None:
+            return True  # then the line says why
+        _, size, ring, _, length, slots = buffered
+        used = slots * size if length else 0
+        return used < MOST_BYTES and (used == 0 or is_readable(ring, used))
+
+
 class Decoded(Printer):
     """A value that the core decodes, in one line."""
 
@@ -162,26 +228,17 @@ def interface(value: gdb.Value) -> Any:
     if held is not None:
         name, inside = held
         kind = inside.type.strip_typedefs()
-        has_parts = kind.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_ARRAY) or gotypes.points_to_header(kind)
+        is_reference = gotypes.points_to_header(kind) or gotypes.points_to_channel(kind)
+        has_parts = kind.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_ARRAY) or is_reference
         is_line = name in DECODED or gotypes.is_string(kind)
         # A pointer is followed one level in the line; an IDE can go on from there.
         is_open = in_ide() and kind.code == gdb.TYPE_CODE_PTR
-        if not in_ide() and (gotypes.points_to_header(kind) or gotypes.is_slice(kind)):
-            return Replaced(inside)
+        if not in_ide() and (is_reference or gotypes.is_slice(kind)):
+            # What shows its type itself. As a value from `to_string`, gdb would print it without pointers.
+            return gdb.default_visualizer(inside)
         if is_open or (has_parts and not is_line):
             return Interface(name, inside, value)
     return Decoded(value, value.type.name or gotypes.plain_name(value.type))
-
-
-class Replaced(Printer):
-    """An interface that holds what shows its type itself: a map, a slice."""
-
-    def __init__(self, value: gdb.Value) -> None:
-        self._value = value
-
-    def to_string(self) -> gdb.Value:
-        """gdb prints it as it prints any other."""
-        return self._value
 
 
 class Interface(Printer):

@@ -47,6 +47,26 @@ def test_arguments_and_locals_show_what_they_hold(gdb: Gdb, values: Values) -> N
         assert [child["value"] for child in session.children(inside)] == ["6", "7"]
 
 
+def test_a_sync_map_and_a_channel_can_be_opened(gdb: Gdb, values: Values) -> None:
+    with ide(gdb) as session:
+        in_show(session, values)
+        parts = session.evaluate("'main.syncParts'")
+        assert (parts["result"], parts["namedVariables"]) == ("sync.Map (len 1)", 1)
+        (entry,) = session.children(parts)
+        assert entry["name"] == "main.point{X: 1, Y: 2}"
+        (table,) = session.children(entry)
+        assert table["value"] == "map[string]*main.point (len 1)"
+        (pointer,) = session.children(table)
+        assert pointer["name"] == '"p"'
+        ring = session.evaluate("'main.ring'")
+        assert ring["result"] == "chan main.point (len 2, cap 3)"
+        first, second = session.children(ring)
+        assert (first["name"], second["name"]) == ("[0]", "[1]")
+        assert [child["value"] for child in session.children(first)] == ["3", "3"]
+        far = session.children(session.evaluate("'main.syncMany'"), start=1500, count=500)
+        assert len({child["name"] for child in far}) == 500
+
+
 def test_a_command_answers_in_the_console(gdb: Gdb, values: Values) -> None:
     with ide(gdb) as session:
         in_show(session, values)

@@ -1,5 +1,6 @@
 """Pretty-printers of Go's values: strings, slices, interfaces, channels, sync, time."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,12 +39,19 @@ PRINTED = {
     "callback": "main.double",
     "handlers": 'map[string]func(int) int (len 1) = {["double"] = main.double}',
     "noChan": "nil",
-    "buffer": "chan int (len 2, cap 4) [1, 2]",
-    "closed": 'chan string (len 1, cap 1, closed) ["last"]',
+    "buffer": "chan int (len 2, cap 4) = {1, 2}",
+    "closed": 'chan string (len 1, cap 1, closed) = {"last"}',
+    "ring": "chan main.point (len 2, cap 3) = {{X = 3, Y = 3}, {X = 4, Y = 4}}",
+    "tables": 'chan map[string]int (len 1, cap 1) = {map[string]int (len 1) = {["k"] = 9}}',
+    "things": "chan interface {} (len 3, cap 3) = {int(1), main.point = {value = {X = 5, Y = 6}}, "
+    "chan int (len 2, cap 4) = {1, 2}}",
+    "faults": 'chan error (len 1, cap 1) = {error(*errors.errorString): "boom"}',
+    "anyChan": "chan int (len 2, cap 4) = {1, 2}",
     "mutex": "unlocked",
     "locked": "locked",
     "rw": "unlocked, 1 reader",
     "group": "counter 2",
+    "syncEmpty": "sync.Map (len 0)",
     "once": "not done",
     "onceDone": "done",
     "counter": "-5",
@@ -69,9 +77,18 @@ def test_a_value_is_printed_as_go_programmers_know_it(gdb: Gdb, values: Values, 
 
 def test_a_sync_map_is_printed_with_its_entries(gdb: Gdb, values: Values) -> None:
     (printed,) = shown(gdb.attach(values.pid, "print 'main.syncMap'"))
-    assert printed.startswith("sync.Map[")
-    assert 'string("k"): int(1)' in printed
-    assert 'int(2): string("v")' in printed
+    assert printed.startswith("sync.Map (len 2) = {")
+    assert '[string("k")] = int(1)' in printed
+    assert '[int(2)] = string("v")' in printed
+
+
+def test_what_is_in_a_sync_map_is_printed_as_any_interface(gdb: Gdb, values: Values) -> None:
+    (printed,) = shown(gdb.attach(values.pid, "set language c", "print 'main.syncParts'"))
+    key = "main.point = {value = {X = 1, Y = 2}}"
+    assert re.fullmatch(
+        rf"sync.Map \(len 1\) = {{\[{key}\] = map\[string\]\*main.point \(len 1\) = .*}}", printed
+    )
+    assert '["p"] = 0x' in printed
 
 
 def test_a_struct_shows_its_fields_in_the_same_way(gdb: Gdb, values: Values) -> None:
@@ -111,21 +128,30 @@ def test_locals_that_are_not_initialized_yet_neither_hang_nor_flood(gdb: Gdb, va
 
 
 @pytest.mark.parametrize("limit", ["3", "10", "unlimited"])
-def test_print_elements_limits_strings_slices_and_maps(gdb: Gdb, values: Values, limit: str) -> None:
+def test_print_elements_limits_whatever_has_parts(gdb: Gdb, values: Values, limit: str) -> None:
     ran = gdb.attach(
         values.pid,
         f"set print elements {limit}",
         "set print repeats unlimited",
         "print 'main.long'",
         "print 'main.numbers'",
+        "print 'main.syncMany'",
+        "print 'main.queue'",
     )
-    string, numbers = shown(ran)
+    string, numbers, sync, queue = shown(ran)
     count = 1000 if limit == "unlimited" else int(limit)
     assert string.rstrip(".") == '"' + ("0123456789" * 100)[:count] + '"'
     # A key and its elem count one each.
     entries = 1000 if limit == "unlimited" else (count + 1) // 2
     assert numbers.startswith("map[int]int (len 1000) = {")
     assert numbers.count("] = ") == entries
+    # All of its keys and elems differ, and each is shown once; those that were deleted are not.
+    pairs = re.findall(r"\[int\((\d+)\)\] = int\((\d+)\)", sync)
+    assert sync.startswith("sync.Map (len 2000) = {")
+    assert len(dict(pairs)) == len(pairs) == (2000 if limit == "unlimited" else count // 2)
+    assert all(int(elem) == int(key) ** 2 for key, elem in pairs)
+    items = queue.removeprefix("chan int (len 1000, cap 1000) = {").rstrip(".}")
+    assert items == ", ".join(map(str, range(count)))
 
 
 def test_print_pretty_and_print_array_indexes_are_obeyed(gdb: Gdb, values: Values) -> None:
@@ -177,7 +203,9 @@ def test_values_that_are_nowhere_in_memory_are_printed_too(gdb: Gdb, values: Val
 
 def test_a_core_shows_the_same_values(gdb: Gdb, values: Values, tmp_path: Path) -> None:
     core = tmp_path / "core"
-    prints = [f"print 'main.{name}'" for name in (*PRINTED, "small", "numbers", "points")]
+    prints = [
+        f"print 'main.{name}'" for name in (*PRINTED, "small", "numbers", "points", "syncMap", "syncMany")
+    ]
     live = gdb.attach(values.pid, *prints, f"generate-core-file {core}")
     values.kill()
     dead = gdb.run([str(values.executable), str(core)], [LOAD, *prints])
@@ -190,8 +218,17 @@ def test_without_a_process_what_the_program_begins_with_is_printed(
     gdb: Gdb, build: Callable[..., Path]
 ) -> None:
     ran = gdb.run(
-        [str(build("values"))], [LOAD, "print 'main.small'", "print 'main.locked'", "echo alive\\n"]
+        [str(build("values"))],
+        [
+            LOAD,
+            *(f"print 'main.{name}'" for name in ("small", "locked", "syncMap", "noChan")),
+            "echo alive\\n",
+        ],
     )
+    small, locked, sync_map, no_channel = shown(ran)
+    assert (small, no_channel) == ("nil", "nil")
+    assert sync_map == locked
+    assert re.fullmatch("<no process: .*>", sync_map)
     assert "alive" in ran.out
     assert "Traceback" not in ran.out + ran.err
     assert "Python Exception" not in ran.out + ran.err

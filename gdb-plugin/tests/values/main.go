@@ -68,6 +68,7 @@ var (
 	anySlice   interface{} = []int{10, 11}
 	anyFunc    interface{} = show
 	anyArray   interface{} = [2]bool{true, false}
+	anyChan    interface{} = buffer
 
 	// Functions.
 	noFunc   func(int) int
@@ -78,6 +79,11 @@ var (
 	noChan chan int
 	buffer = make(chan int, 4)
 	closed = make(chan string, 1)
+	ring   = make(chan point, 3)
+	tables = make(chan map[string]int, 1)
+	things = make(chan interface{}, 3)
+	faults = make(chan error, 1)
+	queue  = make(chan int, 1000)
 
 	// Package sync, atomic and time.
 	mutex     sync.Mutex
@@ -87,6 +93,9 @@ var (
 	once      sync.Once
 	onceDone  sync.Once
 	syncMap   sync.Map
+	syncEmpty sync.Map
+	syncMany  sync.Map
+	syncParts sync.Map
 	counter   atomic.Int64
 	flag      atomic.Bool
 	pointer   atomic.Pointer[point]
@@ -122,12 +131,33 @@ func main() {
 	buffer <- 2
 	closed <- "last"
 	close(closed)
+	for i := 0; i < 5; i++ {
+		ring <- point{i, i}
+		if i >= 2 {
+			<-ring
+		}
+	}
+	tables <- map[string]int{"k": 9}
+	things <- 1
+	things <- point{5, 6}
+	things <- buffer
+	faults <- anError
+	for i := 0; i < cap(queue); i++ {
+		queue <- i
+	}
 	locked.Lock()
 	rw.RLock()
 	group.Add(2)
 	onceDone.Do(func() {})
 	syncMap.Store("k", 1)
 	syncMap.Store(2, "v")
+	for i := 0; i < 3000; i++ {
+		syncMany.Store(i, i*i)
+	}
+	for i := 2000; i < 3000; i++ {
+		syncMany.Delete(i)
+	}
+	syncParts.Store(point{1, 2}, map[string]*point{"p": {3, 4}})
 	counter.Store(-5)
 	flag.Store(true)
 	pointer.Store(&point{1, 2})
@@ -135,7 +165,7 @@ func main() {
 	keep(&nothing, &empty, &points, &wide, &set, &anything, &nested, &forest, &floats, &noString, &text, &long)
 	keep(&invalid, &noSlice, &slice, &capacity, &structures, &matrix, &noError, &anError, &someShape, &anyInt)
 	keep(&anyString, &anyPoint, &anyPointer, &anyMap, &anySlice, &anyFunc, &anyArray, &noChan, &mutex, &once)
-	keep(&moment, &duration, &noFunc, &callback, &handlers)
+	keep(&moment, &duration, &noFunc, &callback, &handlers, &anyChan, &syncEmpty)
 	fmt.Println("ready", os.Getpid())
 	input := bufio.NewReader(os.Stdin)
 	input.ReadString('\n')

@@ -15,6 +15,7 @@ mod run;
 mod session;
 mod setup;
 mod shown;
+mod sync_map;
 mod value;
 mod watch;
 
@@ -29,6 +30,7 @@ fn redhanded_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<program::Program>()?;
     module.add_class::<session::Session>()?;
     module.add_class::<map::Map>()?;
+    module.add_class::<sync_map::SyncMap>()?;
     module.add_class::<shown::Shown>()?;
     module.add_class::<watch::Watch>()?;
     module.add_class::<watch::Stop>()?;

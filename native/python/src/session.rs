@@ -16,6 +16,7 @@ use crate::output::{Output, Pulse};
 use crate::program::Program;
 use crate::run::{self, Scene};
 use crate::shown::Shown;
+use crate::sync_map::SyncMap;
 use crate::value;
 use crate::watch::Watch;
 
@@ -120,6 +121,16 @@ impl Session {
     /// A map of this type, whose header is at an address.
     fn map(&self, py: Python<'_>, type_name: &str, header: u64) -> PyResult<Map> {
         self.0.look(py, |target| Map::open(self.0.clone(), target, type_name, header))
+    }
+
+    /// A sync.Map, from its bytes.
+    fn sync_map(&self, py: Python<'_>, bytes: Vec<u8>) -> PyResult<SyncMap> {
+        self.0.look(py, |target| SyncMap::open(self.0.clone(), target, bytes))
+    }
+
+    /// The channel of this type whose header is at an address: in one line, and what is buffered in it.
+    fn channel(&self, py: Python<'_>, type_name: &str, header: u64) -> PyResult<(String, Option<value::Buffered>)> {
+        self.0.look(py, |target| value::channel(target, self.0.types().of(target, type_name)?, RuntimeAddr(header)))
     }
 
     /// How many entries the map with this header says to have.

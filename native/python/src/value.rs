@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use goprogram::TypeRef;
 use gotarget::expression::At;
-use gotarget::{Limits, Target, Values};
+use gotarget::value::{Items, Value};
+use gotarget::{Limits, RuntimeAddr, Target, Values};
 
 use crate::guard::Failure;
 
@@ -26,15 +27,42 @@ impl Types {
 }
 
 /// How much of a value is shown in one line of a debugger's.
-const LIMITS: Limits = Limits { string: 200, items: 20, depth: 4 };
+pub(crate) const LIMITS: Limits = Limits { string: 200, items: 20, depth: 4 };
 
 /// A value in one line, from its bytes.
 pub(crate) fn text(target: &Target<'_>, ty: TypeRef, bytes: &[u8]) -> Result<String, Failure> {
-    let value = Values::new(*target, LIMITS).decode(ty, bytes, None);
-    let mut text = Vec::new();
-    report::value::text(&value, &mut text);
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    Ok(line(&Values::new(*target, LIMITS).decode(ty, bytes, None)))
 }
+
+fn line(value: &Value) -> String {
+    let mut text = Vec::new();
+    report::value::text(value, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// A channel in one line without what is buffered in it; and that, where it is known.
+pub(crate) fn channel(
+    target: &Target<'_>,
+    ty: TypeRef,
+    header: RuntimeAddr,
+) -> Result<(String, Option<Buffered>), Failure> {
+    let values = Values::new(*target, LIMITS);
+    let mut value = values.decode(ty, &header.0.to_le_bytes(), None);
+    if let Value::Chan(chan) = &mut value {
+        chan.items = Items { items: Vec::new(), len: 0 };
+    }
+    let buffered = match values.buffer(ty, header) {
+        Some((elem, buffer)) => {
+            Some((target.program.ty(elem)?.name, buffer.size, buffer.addr.0, buffer.next, buffer.len, buffer.cap))
+        }
+        None => None,
+    };
+    Ok((line(&value), buffered))
+}
+
+/// Name and size in bytes of the type of a channel's items; address of its ring, the number of the slot that is
+/// received next, how many are filled, and how many there are.
+pub(crate) type Buffered = (String, u64, u64, u64, u64, u64);
 
 /// What is in an interface, from its bytes: its type's name and size, the value's address, or else the value
 /// itself, as it is where it is no larger than a pointer. `None` where it is nil, or of an unknown type.

@@ -52,21 +52,68 @@ impl Layout {
     }
 }
 
+/// Where a channel keeps what is buffered in it: a ring.
+#[derive(Clone, Copy, Debug)]
+pub struct Buffer {
+    /// The ring's first slot.
+    pub addr: RuntimeAddr,
+    /// A slot's size, in bytes.
+    pub size: u64,
+    /// The number of the slot that is received next.
+    pub next: u64,
+    /// How many slots are filled, from that one on.
+    pub len: u64,
+    /// How many there are.
+    pub cap: u64,
+}
+
+impl Buffer {
+    /// Of the channel at this address; `None` where there is none.
+    pub(super) fn read(values: &Values<'_>, elem: TypeId, addr: RuntimeAddr) -> Option<Self> {
+        let layout = layout(values)?;
+        Self::of(values, elem, &layout, &values.bytes(addr, layout.size).ok()?)
+    }
+
+    fn of(values: &Values<'_>, elem: TypeId, layout: &Layout, bytes: &[u8]) -> Option<Self> {
+        let (mut len, mut cap) = (word(bytes, layout.count)?, word(bytes, layout.capacity)?);
+        let next = word(bytes, layout.next_received)?;
+        if len > cap || (cap > 0 && next >= cap) {
+            return None;
+        }
+        // A timer's channel has a buffer that its program doesn't see (chanlen and chancap, src/runtime/chan.go).
+        let is_timer = layout.timer.is_some_and(|timer| word(bytes, timer) != Some(0));
+        if is_timer && !timers_are_asynchronous(values) {
+            (len, cap) = (0, 0);
+        }
+        let addr = RuntimeAddr(word(bytes, layout.buffer)?);
+        Some(Buffer { addr, size: values.plan(elem).size, next, len, cap })
+    }
+
+    /// The address of what is received after so many others.
+    fn slot(&self, at: u64) -> Option<RuntimeAddr> {
+        let slot = (u128::from(self.next) + u128::from(at)) % u128::from(self.cap.max(1));
+        Some(self.addr.plus(u64::try_from(slot).ok()?.wrapping_mul(self.size)))
+    }
+}
+
+fn layout(values: &Values<'_>) -> Option<Layout> {
+    *values.chan_layout.get_or_init(|| Layout::of(values.target.program).ok())
+}
+
 /// The channel at this address.
 pub(super) fn read(walk: &mut Walk<'_, '_>, name: &Rc<str>, elem: TypeId, addr: RuntimeAddr) -> Value {
     if addr.0 == 0 {
         return Value::Nil;
     }
     let values = walk.values;
-    let layout = values.chan_layout.get_or_init(|| Layout::of(values.target.program).ok());
-    let Some(layout) = layout else {
+    let Some(layout) = layout(values) else {
         return unreadable(addr, "the debug information does not describe channels");
     };
     let bytes = match values.bytes(addr, layout.size) {
         Ok(bytes) => bytes,
         Err(why) => return Value::Unreadable { addr: addr.0, why },
     };
-    walk.nested(|walk| match chan(walk, name, elem, layout, &bytes) {
+    walk.nested(|walk| match chan(walk, name, elem, &layout, &bytes) {
         Some(chan) => Value::Chan(Box::new(chan)),
         None => unreadable(addr, "it contradicts itself: no channel is there"),
     })
@@ -74,23 +121,11 @@ pub(super) fn read(walk: &mut Walk<'_, '_>, name: &Rc<str>, elem: TypeId, addr: 
 
 fn chan(walk: &mut Walk<'_, '_>, name: &Rc<str>, elem: TypeId, layout: &Layout, bytes: &[u8]) -> Option<Chan> {
     let values = walk.values;
-    let (mut len, mut cap) = (word(bytes, layout.count)?, word(bytes, layout.capacity)?);
-    let next = word(bytes, layout.next_received)?;
-    if len > cap || (cap > 0 && next >= cap) {
-        return None;
-    }
-    // A timer's channel has a buffer that its program doesn't see (chanlen and chancap, src/runtime/chan.go).
-    let is_timer = layout.timer.is_some_and(|timer| word(bytes, timer) != Some(0));
-    if is_timer && !timers_are_asynchronous(values) {
-        (len, cap) = (0, 0);
-    }
-    let buffer = RuntimeAddr(word(bytes, layout.buffer)?);
-    let size = walk.plan(elem).size;
+    let buffer = Buffer::of(values, elem, layout, bytes)?;
+    let Buffer { len, cap, .. } = buffer;
     let mut items = Vec::new();
     for at in 0..len.min(values.limits().items as u64) {
-        let slot = (u128::from(next) + u128::from(at)) % u128::from(cap.max(1));
-        let slot = u64::try_from(slot).ok()?;
-        let item = walk.value(elem, Source::Memory(buffer.plus(slot.wrapping_mul(size))));
+        let item = walk.value(elem, Source::Memory(buffer.slot(at)?));
         let ends = matches!(item, Value::Unreadable { .. } | Value::Cut);
         items.push(item);
         if ends {

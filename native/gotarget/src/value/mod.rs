@@ -27,6 +27,7 @@ use types::{TypeId, Types};
 use walk::{Source, Walk};
 
 pub use ahead::Ahead;
+pub use chan::Buffer;
 pub use time::{Time, duration};
 pub use tree::{Chan, Entries, Items, Limits, Pointee, Text, Value};
 
@@ -111,8 +112,24 @@ impl<'a> Values<'a> {
         };
         sync_map::each(self, &bytes, &mut |key, elem| {
             let value = |bytes: &[u8]| Walk::new(self).interface(bytes, true);
-            visit(value(&key), value(&elem))
+            visit(value(&key.bytes), value(&elem.bytes))
         })
+    }
+
+    /// The same of the sync.Map with these bytes, showing the addresses of key and elem: each is an `any`.
+    pub fn sync_map_addresses(
+        &self,
+        bytes: &[u8],
+        visit: &mut dyn FnMut(RuntimeAddr, RuntimeAddr) -> ControlFlow<()>,
+    ) -> Vec<Rc<str>> {
+        sync_map::each(self, bytes, &mut |key, elem| visit(RuntimeAddr(key.addr), RuntimeAddr(elem.addr)))
+    }
+
+    /// What is buffered in the channel of type `ty` at `addr`: the type of its items, and where they lie. `None`
+    /// where that is not known.
+    pub fn buffer(&self, ty: TypeRef, addr: RuntimeAddr) -> Option<(TypeRef, Buffer)> {
+        let types::Shape::Chan(elem) = self.plan(self.types.id(ty)).shape else { return None };
+        Some((self.types.of(elem)?, Buffer::read(self, elem, addr)?))
     }
 
     /// What the interface with these bytes holds, and of which type; `None` where it is nil, or its type is not in

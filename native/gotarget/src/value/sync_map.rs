@@ -12,8 +12,11 @@ use goprogram::{Field, Program, TypeKind};
 use super::{Values, part, uint, word};
 use crate::memory::{MapSource, RuntimeAddr};
 
-/// The two words of an `any`.
-pub(super) type Any = [u8; 16];
+/// An `any`: where it lies, and its two words.
+pub(super) struct Any {
+    pub(super) addr: u64,
+    pub(super) bytes: [u8; 16],
+}
 
 /// Is shown each entry: key and elem.
 pub(super) type Visit<'v> = dyn FnMut(Any, Any) -> ControlFlow<()> + 'v;
@@ -241,7 +244,8 @@ impl Trie {
     ) -> ControlFlow<()> {
         let mut addr = head;
         for _ in 0..LONGEST_CHAIN {
-            let (Some(key), Some(elem)) = (any(&bytes, self.key), any(&bytes, self.value)) else { break };
+            let at = |offset| any(addr, &bytes, offset);
+            let (Some(key), Some(elem)) = (at(self.key), at(self.value)) else { break };
             visit(key, elem)?;
             addr = match word(&bytes, self.overflow) {
                 Some(0) | None => return ControlFlow::Continue(()),
@@ -289,7 +293,7 @@ impl Maps {
         let mut batch = Vec::with_capacity(BATCH);
         let mut unread = 0u64;
         let mut collect = |entry: gomap::Entry<'_>| {
-            if let (Some(key), Some(pointer)) = (any(entry.key, 0), word(entry.elem, 0)) {
+            if let (Some(key), Some(pointer)) = (any(entry.key_addr, entry.key, 0), word(entry.elem, 0)) {
                 batch.push((key, pointer));
             }
             if batch.len() < BATCH {
@@ -330,9 +334,9 @@ impl Maps {
             }
         }
         let elems = read_all::<16>(values, living.iter().map(|(_, value)| *value).collect());
-        for ((key, _), elem) in living.into_iter().zip(elems) {
+        for ((key, addr), elem) in living.into_iter().zip(elems) {
             match elem {
-                Some(elem) => visit(key, elem)?,
+                Some(bytes) => visit(key, Any { addr, bytes })?,
                 None => *unread += 1,
             }
         }
@@ -357,7 +361,7 @@ fn note(findings: &mut Vec<Rc<str>>, finding: String) {
     }
 }
 
-/// The two words of an `any`.
-fn any(bytes: &[u8], offset: u64) -> Option<Any> {
-    part(bytes, offset, 16)?.try_into().ok()
+/// The `any` at an offset of what lies at an address.
+fn any(addr: u64, bytes: &[u8], offset: u64) -> Option<Any> {
+    Some(Any { addr: addr.wrapping_add(offset), bytes: part(bytes, offset, 16)?.try_into().ok()? })
 }

@@ -370,8 +370,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         let findings = sync_map::each(values, bytes, &mut |key, elem| {
             len += 1;
             if entries.len() < limit && self.left > 0 {
-                let key = self.interface(&key, true);
-                entries.push((key, self.interface(&elem, true)));
+                let key = self.interface(&key.bytes, true);
+                entries.push((key, self.interface(&elem.bytes, true)));
             }
             ControlFlow::Continue(())
         });
