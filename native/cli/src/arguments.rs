@@ -104,7 +104,6 @@ pub(crate) fn cli() -> clap::Command {
         .default_value("auto")
         .help("When to use colours");
     let cli = clap::Command::new("redhanded")
-        .about("Reads the maps of a Go process, live or dead, exactly and fast")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(EXAMPLES)
         .max_term_width(120)
@@ -113,7 +112,8 @@ pub(crate) fn cli() -> clap::Command {
         .disable_help_subcommand(true);
     let cli = command::Command::augment_subcommands(cli)
         .mut_subcommands(|command| with_process(ProcessArgs::augment_args(command)));
-    Own::augment_subcommands(cli).arg(color)
+    // The descriptions of the enums would stand here else.
+    Own::augment_subcommands(cli).about("Reads the maps of a Go process, live or dead, exactly and fast").arg(color)
 }
 
 /// The examples of a command as one types them here.
@@ -155,6 +155,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         cli().debug_assert();
+        assert!(cli().render_help().to_string().starts_with("Reads the maps of a Go process"));
     }
 
     #[test]
