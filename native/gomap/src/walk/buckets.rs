@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use crate::classic::{ClassicHeader, MAX_B};
+use crate::walk::Walk;
 use crate::walk::chains::{Array, Chains};
 use crate::walk::growth::Growing;
 use crate::walk::marks::{self, EMPTY_REST, byte};
-use crate::walk::{MOST_MISSING, Walk};
 
 impl Walk<'_> {
     /// Shows the entries of a classic map.
@@ -38,16 +38,20 @@ impl Walk<'_> {
         let mut chains = Chains::new(self);
         let mut missing = 0;
         let mut first = 0;
-        while first < array.of && missing < MOST_MISSING {
+        while first < array.of && !self.gives_up(missing, array, first) {
             let count = self.units_at_once().min(array.of - first);
             chains.load(self, array, first, count);
             let none = chains.units.missing(0..chains.mains) == chains.mains;
-            missing = if none { missing + 1 } else { 0 };
+            first += count;
+            if none {
+                missing += 1;
+                continue;
+            }
+            missing = 0;
             chains.units.set_masks(marks::filled);
-            self.judge_chains(&chains, first);
+            self.judge_chains(&chains, first - count);
             self.emit(&chains.units)?;
             self.end_of_block();
-            first += count;
         }
         ControlFlow::Continue(())
     }

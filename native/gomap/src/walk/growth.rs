@@ -6,9 +6,9 @@
 
 use std::ops::ControlFlow;
 
+use crate::walk::Walk;
 use crate::walk::chains::{Array, Chains};
 use crate::walk::marks::{self, byte};
-use crate::walk::{MOST_MISSING, Walk};
 
 /// A growth that is not finished.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +102,7 @@ impl Walk<'_> {
         let mut missing = 0;
         let mut first = 0;
         let at_once = (self.units_at_once() / 3).max(1);
-        while first < growing.old.of && missing < MOST_MISSING {
+        while first < growing.old.of && !self.gives_up(missing, growing.old, first) {
             let count = at_once.min(growing.old.of - first);
             block.load(self, growing, first, count);
             let none = block.old.units.missing(0..block.old.mains) == block.old.mains;

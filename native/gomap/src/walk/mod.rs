@@ -24,6 +24,7 @@ use crate::layout::Layout;
 use crate::scan::{Entry, ScanOptions};
 use crate::slots::MapView;
 use crate::source::Source;
+use chains::Array;
 use emit::{Digest, Geometry};
 use examine::Examiner;
 use reader::Reader;
@@ -33,7 +34,7 @@ use units::Units;
 const BLOCK: usize = 1 << 18;
 
 /// So many blocks in a row that can't be read at all end the walk: the array isn't there.
-const MOST_MISSING: u32 = 64;
+const MOST_MISSING: u32 = 16;
 
 /// Whoever sees the entries.
 pub(crate) type Visit<'a> = &'a mut dyn FnMut(Entry<'_>) -> ControlFlow<()>;
@@ -152,6 +153,16 @@ impl<'a> Walk<'a> {
 
     fn units(&self) -> Units {
         Units::new(self.geometry.unit)
+    }
+
+    /// Whether the walk through an array is to end before bucket `next` of it, since it isn't there.
+    fn gives_up(&mut self, missing: u32, array: Array, next: u64) -> bool {
+        let gives_up = missing >= MOST_MISSING && next < array.of;
+        if gives_up {
+            let why = format_args!("those from number {next} on are left out, for none of many before could be read");
+            self.findings.damaged(self.map.header, "buckets", array.addr, why);
+        }
+        gives_up
     }
 
     /// At the end of a block: whatever belongs together has been seen.

@@ -34,12 +34,19 @@ impl Walk<'_> {
         while first < growing.old.of && found.len() < 2 {
             let count = at_once.min(growing.old.of - first);
             block.load(self, growing, first, count);
+            if block.old.units.missing(0..block.old.mains) == block.old.mains {
+                // The count tells nothing of a map that isn't all there.
+                break;
+            }
             for moved in self.in_transit(&block) {
                 found.push((first, count, moved));
             }
             first += count;
         }
-        if let [(first, count, moved)] = *found {
+        let one = first >= growing.old.of && found.len() == 1;
+        if let [(first, count, moved)] = *found
+            && one
+        {
             block.load(self, growing, first, count);
             block.old.units.set_masks(|_| 0);
             if let Some(mask) = block.old.units.masks.get_mut(moved.at) {
@@ -48,7 +55,7 @@ impl Walk<'_> {
         }
         self.findings.list.truncate(kept);
         self.findings.more = more;
-        if found.len() == 1 { self.emit(&block.old.units) } else { ControlFlow::Continue(()) }
+        if one { self.emit(&block.old.units) } else { ControlFlow::Continue(()) }
     }
 
     /// The entries of wholly marked chains that are not where they go to, while all before them are.

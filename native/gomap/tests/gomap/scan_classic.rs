@@ -141,6 +141,18 @@ fn an_array_that_is_not_there_ends_at_once() {
 }
 
 #[test]
+fn a_growing_array_that_is_not_there_ends_at_once() {
+    for count in 0..3 {
+        let mut map = Classic::new(1, []);
+        map.start_growth(false);
+        map.set_b(40);
+        map.set_count(count);
+        let (shown, scan) = map.shown();
+        assert_eq!((shown.len(), scan.findings.is_empty()), (0, false));
+    }
+}
+
+#[test]
 fn a_check_finds_what_contradicts_a_hash() {
     let mut map = Classic::new(3, 1..=40);
     let bucket = map.bucket(2);
