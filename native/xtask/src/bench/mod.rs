@@ -102,7 +102,7 @@ impl Bench<'_> {
         let delve = self.tools.delve("main.Answers", &pid)?;
         let gdb = self.tools.gdb(&["print 'main.Answers'"], &pid);
         let [ours, delve, gdb] =
-            self.by_turns([(Some(ours), "\"all\": 42"), (delve, "\"all\": 42"), (Some(gdb), "main.Answers")])?;
+            self.by_turns([(Some(ours), "\"all\": 42"), (delve, "\"all\": 42"), (Some(gdb), "$1 = ")])?;
         Ok(Row {
             what: format!("first answer on a large executable ({what})"),
             ours,
