@@ -135,7 +135,7 @@ pub(crate) fn build_with(wanted: fn(u32) -> bool, arguments: &[&str]) -> PathBuf
         .arg(&file)
         .args(arguments)
         .arg(".")
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/target"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/program"))
         .env("GOTOOLCHAIN", "local")
         .env("GOFLAGS", "-buildvcs=false")
         .env("GOPROXY", "off")
