@@ -14,7 +14,7 @@ pub(crate) fn palette(choice: ColorChoice) -> Palette {
     })
 }
 
-/// Set and not empty (https://no-color.org).
+/// Set and not empty (<https://no-color.org>).
 fn is_set(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
