@@ -11,6 +11,7 @@ mod examine;
 mod groups;
 mod growth;
 pub(crate) mod marks;
+mod places;
 mod reader;
 mod transit;
 mod units;
@@ -27,6 +28,7 @@ use crate::source::Source;
 use chains::Array;
 use emit::{Digest, Geometry};
 use examine::Examiner;
+use places::Places;
 use reader::Reader;
 use units::Units;
 
@@ -56,6 +58,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) written_meanwhile: bool,
     /// Sets of entries that wait for what their pointers lead to.
     indirect: emit::Indirect,
+    places: Places,
 }
 
 impl<'a> Walk<'a> {
@@ -93,6 +96,7 @@ impl<'a> Walk<'a> {
             digest,
             written_meanwhile: false,
             indirect: emit::Indirect::default(),
+            places: Places::default(),
         })
     }
 

@@ -79,6 +79,11 @@ impl Units {
         self.bytes.get(at * self.size..)?.get(..self.size)
     }
 
+    /// The bytes of a run whose first unit has this number; those of units that could not be read are any.
+    pub(crate) fn bytes_of(&self, first: usize, run: &Run) -> &[u8] {
+        self.bytes.get(first * self.size..(first + run.count) * self.size).unwrap_or_default()
+    }
+
     /// The tophash array or control word of a unit that could be read: slot 0's byte is the lowest.
     pub(crate) fn word(&self, at: usize) -> Option<u64> {
         self.unit(at)?.first_chunk().copied().map(u64::from_le_bytes)
