@@ -133,14 +133,14 @@ impl Bench<'_> {
         let many = self.arguments.many;
         let subject = Subject::start(program, &[&many.to_string()])?;
         let pid = subject.pid();
-        let key = (many / 2).to_string();
+        let key = self.key_half_way(&pid)?;
         let expression = format!("main.Entries[{key}]");
         let ours = self.tools.redhanded(&["get", "main.Entries", &key], &pid);
         let delve = self.tools.delve(&expression, &pid)?;
-        let elem = many.to_string();
+        let elem = (2 * key.parse::<u64>()?).to_string();
         let [ours, delve] = self.by_turns([(Some(ours), &elem), (delve, &elem)])?;
         let get = Row {
-            what: format!("get one key among {many} entries"),
+            what: format!("get one key among {many} entries (the one half-way through memory)"),
             ours,
             theirs: vec![("Delve", delve)],
             promised: Some(300.0),
@@ -158,6 +158,15 @@ impl Bench<'_> {
         let mut measure = self.tools.measure(&pid, "main.Entries", &key, self.arguments.runs);
         let scan = crate::run::quietly(&mut measure, Duration::from_secs(self.arguments.cap))?;
         Ok(([get, print], serde_json::from_str(&scan).context("the example measure's answer")?))
+    }
+
+    /// The key that whoever scans the map finds when half of it is done.
+    fn key_half_way(&self, pid: &str) -> Result<String> {
+        let half = (self.arguments.many / 2).max(1).to_string();
+        let mut command = self.tools.redhanded(&["print", "main.Entries", "--csv", "--limit", &half], pid);
+        let rows = crate::run::quietly(&mut command, Duration::from_secs(self.arguments.cap))?;
+        let last = rows.lines().last().and_then(|row| row.split(',').next());
+        Ok(last.context("the map is empty")?.to_owned())
     }
 
     fn in_gdb(&self, program: &Path, go: &Path) -> Result<Row> {
