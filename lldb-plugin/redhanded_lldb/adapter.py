@@ -30,7 +30,8 @@ class Lldb:
         self._process = context.GetProcess()
         #: The text not shown yet. lldb copies all that a result has for each piece that is added.
         self._waiting: list[str] = []
-        self._is_tracing = False
+        #: Where text goes at once, while a watch keeps lldb itself from writing.
+        self._out: lldb.SBFile | None = None
 
     def close(self) -> None:
         """Shows what is left."""
@@ -84,12 +85,11 @@ class Lldb:
 
     def write(self, text: str) -> None:
         """Shows text; once there is a tracer at once."""
-        if self._is_tracing:
-            out = self._debugger.GetOutputFile()
-            out.Write(text.encode())
-            out.Flush()
-        else:
+        if self._out is None:
             self._waiting.append(text)
+        else:
+            self._out.Write(text.encode())
+            self._out.Flush()
 
     def breathe(self) -> None:
         """Called now and then in long work: raises KeyboardInterrupt to end it."""
@@ -102,5 +102,5 @@ class Lldb:
 
     def tracer(self) -> LldbTracer:
         """For one watch."""
-        self._is_tracing = True
+        self._out = self._debugger.GetOutputFile()
         return LldbTracer(self._debugger, self._process)
