@@ -10,7 +10,7 @@ makes a stop six times as fast.
 
 from __future__ import annotations
 
-import math
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +35,9 @@ ACCESS = 4
 
 #: What lldb says of a watchpoint that is none of its own.
 UNKNOWN = 0xFFFF_FFFF_FFFF_FFFF
+
+#: How often to look whether somebody wants to end the watch, in seconds.
+LOOK = 0.5
 
 #: After how long a process that has not stopped is interrupted again, in seconds.
 AGAIN = 0.2
@@ -77,7 +80,11 @@ class LldbTracer:
         """Asks lldb-server to set or to take away a watchpoint."""
         result = lldb.SBCommandReturnObject()
         interpreter = self._debugger.GetCommandInterpreter()
-        interpreter.HandleCommand(f"process plugin packet send {packet}", result)
+        command = f"process plugin packet send {packet}"
+        # After a Ctrl-C lldb runs no more commands in the thread that it has interrupted.
+        sender = threading.Thread(target=interpreter.HandleCommand, args=(command, result))
+        sender.start()
+        sender.join()
         if "response: OK" not in (result.GetOutput() or ""):
             raise Failure(NO_SLOT)
 
@@ -103,10 +110,15 @@ class LldbTracer:
                 tid, handler = self._pending.pop(0)
                 if handler(tid, self._registers(tid)):
                     return None
+            if self._debugger.GetCommandInterpreter().WasInterrupted():
+                return "interrupted"
             if self._other is not None:
                 other, self._other = self._other, None
                 return other
-            self._run(deadline, but=0)
+            # A Ctrl-C is only seen here.
+            self._run(min(deadline, time.monotonic() + LOOK), but=0)
+            if self._other == "time" and time.monotonic() < deadline:
+                self._other = None
 
     def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int], bool]) -> bool:
         """Lets the others run until the time is up or one of them is trapped."""
@@ -138,6 +150,8 @@ class LldbTracer:
             reason = thread.GetStopReason()
             if thread.GetThreadID() == but or reason in (lldb.eStopReasonNone, lldb.eStopReasonInvalid):
                 continue
+            if reason == lldb.eStopReasonSignal and not self._stops_at(_number(thread)):
+                continue
             handler = self._handlers.get((reason, _number(thread)))
             if handler is None:
                 foreign = True
@@ -145,8 +159,13 @@ class LldbTracer:
                 self._pending.append((thread.GetThreadID(), handler))
         if is_time_up:
             self._other = "time"
-        elif not self._pending:
-            self._other = "stopped" if foreign else "interrupted"
+        elif foreign:
+            self._other = "stopped"
+
+    def _stops_at(self, number: int) -> bool:
+        """Whether a signal is to stop the process. Of others we hear too, if they come together with a stop;
+        and by SIGSTOP the process stops when it is interrupted."""
+        return number != signal.SIGSTOP and self._process.GetUnixSignals().GetShouldStop(number)
 
     def jump(self, tid: int, pc: int, sp: int) -> None:
         """Lets a stopped thread go on elsewhere."""
@@ -178,14 +197,12 @@ class Timer:
         self._process, self._deadline = traced, deadline
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._wait, daemon=True)
-        if not math.isinf(deadline):
-            self._thread.start()
+        self._thread.start()
 
     def stop(self) -> bool:
         """The process has stopped. Returns whether the time is up."""
         self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.join()
         return time.monotonic() >= self._deadline
 
     def _wait(self) -> None:

@@ -6,20 +6,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 from children import Child
-from debugger import MARK, PATIENCE, Ran
+from debugger import MARK, PATIENCE, Ran, interrupt
 from go_programs import Corpus, Sample
 
 LOADER = Path(__file__).resolve().parents[1] / "redhanded.py"
 LOAD = f"command script import {LOADER}"
 
 
-def run(lldb: str, pid: int, *commands: str, go: Callable[[], None] | None = None) -> Ran:
+def run(
+    lldb: str, pid: int, *commands: str, go: Callable[[], None] | None = None, interrupt_at: str | None = None
+) -> Ran:
     """Attaches, loads the plugin, runs the commands and lets go. `go` is called once the process is stopped:
-    what it writes to the process is read as soon as a command lets that run."""
+    what it writes to the process is read as soon as a command lets that run. The first line that holds
+    `interrupt_at` is answered with Ctrl-C."""
+    interrupted = False
 
     def on_line(line: str) -> None:
+        nonlocal interrupted
         if go is not None and line == MARK:
             go()
+        if interrupt_at is not None and interrupt_at in line and not interrupted:
+            interrupted = True
+            interrupt(started)
 
     first = f"script print({MARK!r}, flush=True)"
     given = [part for command in (first, LOAD, *commands, "detach") for part in ("-o", command)]

@@ -28,7 +28,7 @@ def test_nobody_is_accused_where_a_lock_is_held(lldb: str, sample: Samples) -> N
     summary = ran.one("redhanded.watch/1")
     assert (summary["outcome"], summary["overlaps"]) == ("time", 0), ran.out
     assert summary["accesses"] > 20
-    assert not locked.has_ended()
+    locked.assert_works_on()
 
 
 def test_a_count_of_accesses_ends_it(lldb: str, sample: Samples) -> None:
@@ -36,7 +36,7 @@ def test_a_count_of_accesses_ends_it(lldb: str, sample: Samples) -> None:
     ran = run(lldb, locked.pid, "gomap watch main.shared --count 5 --json", go=locked.go)
     assert ran.one("redhanded.watch/1")["outcome"] == "count"
     assert len(ran.lines("redhanded.access/1")) == 5
-    assert not locked.has_ended()
+    locked.assert_works_on()
 
 
 def test_a_map_at_rest_ends_in_time(lldb: str, sample: Samples) -> None:
@@ -54,6 +54,15 @@ def test_the_process_outlives_its_race(lldb: str, sample: Samples) -> None:
     summary = ran.one("redhanded.watch/1")
     assert summary["outcome"] == "time", ran.out
     assert summary["rescued"] > 3
+
+
+def test_ctrl_c_ends_it_and_leaves_nothing_behind(lldb: str, sample: Samples) -> None:
+    locked = sample("locked")
+    ran = run(
+        lldb, locked.pid, "gomap watch main.shared --json", go=locked.go, interrupt_at="redhanded.access"
+    )
+    assert ran.summary()["outcome"] == "interrupted", ran
+    locked.assert_works_on()
 
 
 @pytest.mark.parametrize(
