@@ -7,17 +7,9 @@ must talk to gdb.
 
 def load() -> None:
     """Registers the commands and printers. Called by the loader, also a second time."""
-    from . import functions, goroutines, look, prefix, printers, race, threads, watch
+    from . import commands, functions, printers
 
-    prefix.GoMap()
-    for command in (
-        *look.COMMANDS,
-        watch.Watch,
-        goroutines.Goroutines,
-        threads.Threads,
-        race.Race,
-    ):
-        command()
+    commands.register()
     for function in functions.FUNCTIONS:
         function()
     printers.register_everywhere()

@@ -7,7 +7,8 @@ from typing import Any
 import gdb
 from redhanded_common.failure import Failure
 
-from . import gotypes, inferior, maps, prefix
+from . import gotypes, inferior, maps
+from .commands import reports_errors
 
 
 class GoMapLen(gdb.Function):
@@ -18,7 +19,7 @@ class GoMapLen(gdb.Function):
     def __init__(self) -> None:
         super().__init__("gomap_len")
 
-    @prefix.reports_errors
+    @reports_errors
     def invoke(self, *given: gdb.Value) -> Any:
         """Asks the map's header."""
         if len(given) != 1:
@@ -37,7 +38,7 @@ class GoMapGet(gdb.Function):
     def __init__(self) -> None:
         super().__init__("gomap_get")
 
-    @prefix.reports_errors
+    @reports_errors
     def invoke(self, *given: gdb.Value) -> gdb.Value:
         """Looks the key up by its hash."""
         if len(given) != 2:

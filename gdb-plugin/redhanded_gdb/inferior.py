@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import gdb
+from redhanded_common.debugger import Frame, Registers
 from redhanded_common.failure import Failure
 from redhanded_common.library import core
 
 from . import gotypes
-
-Registers = Callable[[str], int]
 
 _programs: dict[tuple[str, int], Any] = {}
 
@@ -155,11 +154,6 @@ def held_in(value: gdb.Value) -> tuple[str, gdb.Value] | None:
     return name, gdb.Value(int(value.address) + 8).cast(kind.pointer()).dereference()
 
 
-def write_byte(address: int, byte: int) -> None:
-    """Changes one byte of the process."""
-    gdb.selected_inferior().write_memory(address, bytes([byte]))
-
-
 def _load_bias(opened: Any) -> int:
     if not opened.is_position_independent:
         return 0
@@ -186,8 +180,8 @@ def registers(thread: gdb.InferiorThread | None = None) -> Registers:
     return read
 
 
-def frame() -> tuple[int, bool, Registers] | None:
-    """The selected frame: its program counter, whether that is a return address, and its registers."""
+def frame() -> Frame | None:
+    """The selected frame; None while the process runs."""
     if is_running() or gdb.selected_thread() is None:
         return None
     selected = gdb.selected_frame()
@@ -200,7 +194,7 @@ def frame() -> tuple[int, bool, Registers] | None:
     def read(name: str) -> int:
         return int(selected.read_register(name)) & 0xFFFF_FFFF_FFFF_FFFF
 
-    return selected.pc(), is_return, read
+    return Frame(selected.pc(), is_return, read)
 
 
 def is_running() -> bool:

@@ -1,4 +1,4 @@
-"""Redhanded in lldb: the commands under `gomap` that look; `gomap watch` is to come.
+"""Redhanded in lldb: the commands under `gomap`.
 
 lldb has no Go type system, so types and variables come from the Rust core, as in gdb. Here is only what
 must talk to lldb.
@@ -7,6 +7,7 @@ must talk to lldb.
 from __future__ import annotations
 
 import lldb
+from redhanded_common.commands import HELP
 
 from . import commands
 
@@ -14,7 +15,7 @@ from . import commands
 def load(debugger: lldb.SBDebugger) -> None:
     """Registers the commands. Called by the loader, also a second time."""
     interpreter = debugger.GetCommandInterpreter()
-    container = "Look at Go maps, and at the goroutines around them."
+    container = HELP.split("\n", 1)[0]
     for line in (
         f"command container add --overwrite --help '{container}' gomap",
         *(

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import lldb
+from redhanded_common.debugger import Frame, Registers
 from redhanded_common.failure import Failure
 from redhanded_common.library import core
 
-Registers = Callable[[str], int]
-
 _programs: dict[tuple[str, int], Any] = {}
+
+#: The name of lldb's kind of process that is a core file.
+CORE = "elf-core"
 
 
 def program(target: lldb.SBTarget) -> Any:
@@ -32,38 +34,57 @@ def session(context: lldb.SBExecutionContext) -> Any:
     """The process or core that lldb looks at."""
     opened = program(context.GetTarget())
     process = context.GetProcess()
-    if not process.IsValid() or process.GetState() != lldb.eStateStopped:
+    if not process.IsValid() or not process.is_alive:
         raise Failure(
-            "no stopped process: start one with `run`, attach with `process attach --pid PID`, "
+            "no process: start one with `run`, attach with `process attach --pid PID`, "
             "or load a core with `target create --core FILE`"
         )
-    return core().Session(opened, _load_bias(context.GetTarget()), _reader(process), None)
+    return core().Session(opened, _load_bias(context.GetTarget()), _reader(process), local_pid(process))
 
 
-def threads(context: lldb.SBExecutionContext) -> tuple[list[tuple[int, Registers]], int]:
-    """Every thread with its registers, and the number of the selected one."""
-    process = context.GetProcess()
-    selected = process.GetSelectedThread()
-    return [(thread.GetThreadID(), _registers(thread)) for thread in process], selected.GetThreadID()
+def is_core(process: lldb.SBProcess) -> bool:
+    """Whether it is a core file."""
+    return process.IsValid() and process.GetPluginName() == CORE
 
 
-def frame(context: lldb.SBExecutionContext) -> tuple[int, bool, Registers] | None:
-    """The selected frame: its program counter, whether that is a return address, and its registers."""
-    thread = context.GetProcess().GetSelectedThread()
+def local_pid(process: lldb.SBProcess) -> int | None:
+    """The number of a process that runs on this machine: one that an lldb-server of this machine traces."""
+    if not process.IsValid() or is_core(process):
+        return None
+    pid = process.GetProcessID()
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        tracer = next(line.split()[1] for line in status.splitlines() if line.startswith("TracerPid:"))
+        name = Path(f"/proc/{tracer}/comm").read_text()
+    except (OSError, StopIteration):
+        return None
+    return pid if "lldb" in name else None
+
+
+def threads(process: lldb.SBProcess) -> list[tuple[int, Registers]]:
+    """Every stopped thread with its registers."""
+    if process.is_running:
+        return []
+    return [(thread.GetThreadID(), registers(thread.GetFrameAtIndex(0))) for thread in process]
+
+
+def frame(process: lldb.SBProcess) -> Frame | None:
+    """The selected frame; None while the process runs."""
+    if process.is_running:
+        return None
+    thread = process.GetSelectedThread()
     selected = thread.GetSelectedFrame()
     if not selected.IsValid():
         return None
     # An inlined call has no frame of its own on the stack.
     callees = [thread.GetFrameAtIndex(index) for index in range(selected.GetFrameID())]
     is_return = any(not callee.IsInlined() for callee in callees)
-    return selected.GetPC(), is_return, _registers_of(selected)
+    return Frame(selected.GetPC(), is_return, registers(selected))
 
 
-def _registers(thread: lldb.SBThread) -> Registers:
-    return _registers_of(thread.GetFrameAtIndex(0))
+def registers(frame: lldb.SBFrame) -> Registers:
+    """The registers of a frame, each read when it is asked for."""
 
-
-def _registers_of(frame: lldb.SBFrame) -> Registers:
     def read(name: str) -> int:
         # lldb calls the flags by their 64-bit name.
         value = frame.FindRegister({"eflags": "rflags"}.get(name, name))

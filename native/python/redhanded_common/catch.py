@@ -1,32 +1,19 @@
-"""The watch itself: the traps in gdb, the holds, and what happens at each stop.
-
-In gdb the other threads run on while a breakpoint's `stop` method is at work, also in all-stop mode on
-Linux. So to hold a thread is to stay in `stop`; whoever walks in meanwhile is stopped by the kernel, waits
-for gdb, and is seen in /proc.
-"""
+"""The watch itself: what happens at each trap, the holds, the rescues, and how it ends. The traps are the
+debugger's."""
 
 import argparse
-import threading
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Optional
 
-import gdb
-from redhanded_common import procfs
-from redhanded_common.failure import Failure
-from redhanded_common.library import core
-
-from . import inferior, prefix, race, traps
-from .output import Lines
-
-#: How often a hold looks whether somebody has walked in, in seconds.
-POLL = 0.0003
+from .debugger import Debugger, Registers
+from .failure import Failure
+from .library import core
+from .lines import Lines
 
 #: At most this part of the time is spent in holds.
 HOLD_SHARE = 0.5
-
-#: A trap notices that the time is up; if none comes for so long, the map rests, and a timer does, in seconds.
-GRACE = 0.25
 
 #: How long a goroutine is kept waiting, in seconds: a write takes microseconds, with traps milliseconds.
 LONGEST_KEEP = 0.5
@@ -46,66 +33,58 @@ class Kept:
 class Catch:
     """One run of `gomap watch`."""
 
-    def __init__(self, watch: Any, options: argparse.Namespace) -> None:
-        self.watch, self.options = watch, options
-        self.pid = gdb.selected_inferior().pid
+    def __init__(self, debugger: Debugger, watch: Any, options: argparse.Namespace) -> None:
+        self.debugger, self.watch, self.options = debugger, watch, options
+        self.tracer = debugger.tracer()
         self.fatal = frozenset(watch.fatal)
-        self.lines = Lines(options.json)
+        self.lines = Lines(debugger, options.json)
         self.outcome: Optional[str] = None
         self.overlap: Any = None
+        #: The report that `gomap race` is to repeat.
         self.report: Any = None
-        self.failure: Optional[BaseException] = None
         self.accesses = self.overlaps = self.rescued = 0
         self.notes: list[str] = []
         #: The goroutines that are kept waiting.
         self.kept: dict[int, Kept] = {}
         #: Where each thread was when its last trap was looked at, so that no trap counts twice.
         self.looked_at: dict[int, int] = {}
-        #: Traps that were looked at in a full stop, before gdb gets round to reporting them: by thread.
+        #: Traps that were looked at in a full stop, before the debugger gets round to them: by thread.
         self.ahead: dict[int, Any] = {}
         self.began = time.monotonic_ns()
         self.held_ns = 0
-        self.running = self.suspecting = self.leaving = self.stuck = False
+        #: When to end, by time.monotonic.
+        self.limit = math.inf
+        self.suspecting = self.leaving = self.stuck = False
 
     def run(self) -> None:
         """Arms, lets the process run until something is caught, disarms, and reports."""
-        if self.options.hold and not procfs.is_here(self.pid):
+        if self.options.hold and self.debugger.pid() is None:
             raise Failure("--hold needs a process on this machine: here it is remote")
-        with traps.armed(self):
+        with self.tracer.armed(self.watch.flag, self.fatal, self._on_flag, self._on_fatal):
             self.lines.note(self._announcement())
             self.began = time.monotonic_ns()
-            timer = self._start_timer()
-            try:
-                while self.outcome is None:
-                    self._continue()
-                timer.cancel()
-                if self.options.rescue and self.outcome not in ("exited", "overlap"):
-                    self._leave_quietly()
-            finally:
-                timer.cancel()
-                if timer.is_alive():
-                    # Its thread must not be the last to hold the watch, which belongs to this one.
-                    timer.join()
-                self.lines.close()
-        if self.failure is not None:
-            raise self.failure
+            if self.options.seconds is not None:
+                self.limit = time.monotonic() + self.options.seconds
+            while self.outcome is None:
+                self._continue()
+            if self.options.rescue and self.outcome not in ("exited", "overlap"):
+                self._leave_quietly()
         self._report()
 
     def _announcement(self) -> str:
         held = ""
         if self.options.hold:
             held = f", holding each thread up to {self.options.hold:g} ms, at most half of the time"
-        return f"Watching {self.watch.map}{held}. Ctrl-C ends it; killing gdb would kill the process."
+        name = self.debugger.name
+        return f"Watching {self.watch.map}{held}. Ctrl-C ends it; killing {name} would kill the process."
 
     # What the traps report, while the process runs.
 
-    def on_flag(self) -> bool:
+    def _on_flag(self, tid: int, registers: Registers) -> bool:
         """A thread touched the flag byte. Returns whether the process shall stop."""
-        tid = inferior.current_tid()
         if tid in self.ahead:
             self.watch.resumed(self.ahead.pop(tid), self.now())
             return False
-        registers = inferior.registers()
         at = self.now()
         stop = self.watch.stop(at, tid, registers)
         self.looked_at[tid] = registers("rip")
@@ -124,16 +103,14 @@ class Catch:
         self.watch.resumed(stop, self.now())
         return self.leaving and stop.is_clear
 
-    def on_fatal(self) -> bool:
+    def _on_fatal(self, tid: int, registers: Registers) -> bool:
         """A thread is about to end the process. Returns whether the process shall stop."""
-        tid = inferior.current_tid()
         if self.ahead.pop(tid, None) is not None:
             return False
-        registers = inferior.registers()
         dying = self.watch.dying(self.now(), tid, registers)
         if dying is None:
             return False
-        if self.options.rescue and self._rescue(dying, registers):
+        if self.options.rescue and self._rescue(tid, dying, registers):
             return False
         self.lines.show(self.watch.dying_line(dying, False))
         self.accesses += 1
@@ -156,7 +133,7 @@ class Catch:
             return False
         if self.options.count is not None and self.accesses >= self.options.count:
             self.outcome = "count"
-        elif self.options.seconds is not None and self.now() >= self.options.seconds * 1e9:
+        elif time.monotonic() >= self.limit:
             self.outcome = "time"
         return self.outcome is not None
 
@@ -169,25 +146,20 @@ class Catch:
         """Keeps the thread where it is for a while; returns early, and true, if another walks in."""
         begin = time.monotonic_ns()
         try:
-            while time.monotonic_ns() - begin < self.options.hold * 1e6:
-                if self._somebody_walked_in(tid):
-                    return True
-                time.sleep(POLL)
-            return False
+            return self.tracer.hold(tid, self.options.hold / 1e3, self._walks_in)
         finally:
             self.held_ns += time.monotonic_ns() - begin
 
-    def _somebody_walked_in(self, tid: int) -> bool:
-        return any(
-            # A breakpoint in code is reported one byte on.
+    def _walks_in(self, tid: int, pc: int) -> bool:
+        """Whether a thread that stands still at `pc` is in one of our traps, not looked at yet."""
+        # A breakpoint in code is reported one byte on.
+        return tid not in self.ahead and (
             pc in self.fatal or pc - 1 in self.fatal or self.watch.may_touch(pc)
-            for other, pc in procfs.stopped_at(self.pid, but=tid)
-            if other not in self.ahead
         )
 
     # Rescuing.
 
-    def _keep(self, tid: int, stop: Any, registers: inferior.Registers) -> bool:
+    def _keep(self, tid: int, stop: Any, registers: Registers) -> bool:
         """Keeps a writer at its check as long as another one is inside."""
         goroutine = stop.goroutine
         if self._is_stuck(goroutine):
@@ -204,7 +176,7 @@ class Catch:
         if stop.proven is not None and not self.kept[goroutine].counted:
             self.kept[goroutine].counted = True
             self._count(stop.proven, goroutine)
-        self._jump(*again)
+        self._jump(tid, *again)
         return True
 
     def _is_stuck(self, goroutine: int) -> bool:
@@ -219,7 +191,7 @@ class Catch:
             )
         return self.stuck
 
-    def _rescue(self, dying: Any, registers: inferior.Registers) -> bool:
+    def _rescue(self, tid: int, dying: Any, registers: Registers) -> bool:
         """Lets a goroutine that is about to end the process go on, as soon as nobody else is inside."""
         try:
             kind, pc, sp, flag = self.watch.rescue(dying, registers)
@@ -236,34 +208,31 @@ class Catch:
             if dying.overlap is not None:
                 self._count(dying.overlap, goroutine)
         if flag is not None:
-            inferior.write_byte(self.watch.flag, flag)
+            self.tracer.write_byte(self.watch.flag, flag)
         if kind == "return":
             self.kept.pop(goroutine)
             self.rescued += 1
-        self._jump(pc, sp)
+        self._jump(tid, pc, sp)
         return True
 
-    def _jump(self, pc: int, sp: int) -> None:
-        """Lets the selected thread go on elsewhere."""
+    def _jump(self, tid: int, pc: int, sp: int) -> None:
+        """Lets a thread go on elsewhere."""
         # It may come back to where it was looked at: that is another trap.
-        self.looked_at.pop(inferior.current_tid(), None)
-        with inferior.language("c"):
-            gdb.parse_and_eval(f"$rsp = {sp:#x}")
-            gdb.parse_and_eval(f"$rip = {pc:#x}")
+        self.looked_at.pop(tid, None)
+        self.tracer.jump(tid, pc, sp)
 
     def _count(self, overlap: Any, held: int) -> None:
         self.overlaps += 1
-        report = self.watch.report_now(overlap, held)
-        race.remember(report)
+        self.report = self.watch.report_now(overlap, held)
         if self.overlaps == 1 or self.options.json:
-            self.lines.show(report)
+            self.lines.show(self.report)
 
     def _leave_quietly(self) -> None:
         """Lets go in a moment when nobody is inside and nobody has seen the byte set: else the goroutine
         that has would die of it as soon as nobody keeps it."""
         self.leaving, outcome = True, self.outcome
-        deadline = time.monotonic() + QUIET
-        while time.monotonic() < deadline and gdb.selected_inferior().pid and not self.stuck:
+        self.limit = time.monotonic() + QUIET
+        while time.monotonic() < self.limit and self.tracer.is_alive() and not self.stuck:
             self._look_ahead()
             if self.watch.is_quiet():
                 break
@@ -271,40 +240,24 @@ class Catch:
             self._continue()
         else:
             self.notes.append("No quiet moment was found to let go in: the process may die of its race now.")
-        self.outcome = outcome if gdb.selected_inferior().pid else "exited"
+        self.outcome = outcome if self.tracer.is_alive() else "exited"
 
     # The full stops, when all threads stand still.
 
     def _continue(self) -> None:
         """Lets the process run until the next full stop, and finds out what that is."""
-        self.suspecting, self.running = False, True
-        try:
-            said = gdb.execute("continue", to_string=True)
-        except KeyboardInterrupt:
-            said, self.outcome = "", "interrupted"
-        finally:
-            self.running = False
-        if self.failure is not None:
-            self.outcome = "stopped"
-        elif gdb.selected_inferior().pid == 0:
-            self.outcome = "exited"
-        elif self.suspecting:
+        self.suspecting = False
+        ended = self.tracer.resume(self.limit)
+        if ended == "exited" or (ended is not None and self.outcome is None and not self.leaving):
+            self.outcome = ended
+        elif ended is None and self.suspecting:
             self._confirm()
-        elif self.outcome is None and not self.leaving:
-            self.outcome = "interrupted" if traps.was_interrupted() else self._other_reason(said)
-
-    def _other_reason(self, said: str) -> str:
-        if self.options.seconds is not None and self.now() >= self.options.seconds * 1e9:
-            return "time"
-        # A breakpoint or signal of the user's: what gdb said of it is for them.
-        gdb.write(said)
-        return "stopped"
 
     def _confirm(self) -> None:
         """Looks at all threads: are two of them really inside?"""
-        with inferior.selection_kept():
+        with self.debugger.undisturbed():
             self._look_ahead()
-            threads = list(inferior.stopped_threads())
+            threads = self.debugger.threads()
             overlap = self.overlap or self.watch.confirm(threads)
             if overlap is None:
                 self.overlap = None
@@ -314,8 +267,8 @@ class Catch:
             self.report = self.watch.report(overlap, threads)
 
     def _look_ahead(self) -> None:
-        """Takes the traps that gdb has not got round to yet: their threads already stand still."""
-        for tid, registers in inferior.stopped_threads():
+        """Takes the traps that the debugger has not got round to yet: their threads already stand still."""
+        for tid, registers in self.debugger.threads():
             pc = registers("rip")
             if tid in self.ahead or self.looked_at.get(tid) == pc:
                 continue
@@ -324,7 +277,7 @@ class Catch:
             elif self.watch.touches(registers):
                 self._look_at_access(tid, registers, pc)
 
-    def _look_at_access(self, tid: int, registers: inferior.Registers, pc: int) -> None:
+    def _look_at_access(self, tid: int, registers: Registers, pc: int) -> None:
         stop = self.watch.stop(self.now(), tid, registers)
         self.looked_at[tid] = pc
         self.ahead[tid] = stop
@@ -333,40 +286,21 @@ class Catch:
         self._show(stop)
         self.overlap = self.overlap or stop.proven
 
-    def _look_at_dying(self, tid: int, registers: inferior.Registers) -> None:
+    def _look_at_dying(self, tid: int, registers: Registers) -> None:
         dying = self.watch.dying(self.now(), tid, registers)
         if dying is None:
             return
         self.ahead[tid] = dying
-        if not (self.options.rescue and self._rescue(dying, registers)):
+        if not (self.options.rescue and self._rescue(tid, dying, registers)):
             self.lines.show(self.watch.dying_line(dying, False))
             self.accesses += 1
             self.overlap = self.overlap or dying.overlap
 
     # The end.
 
-    def _start_timer(self) -> threading.Timer:
-        seconds = self.options.seconds
-        timer = threading.Timer((seconds or 0) + GRACE, self._post_that_time_is_up)
-        timer.daemon = True
-        if seconds is not None:
-            timer.start()
-        return timer
-
-    def _post_that_time_is_up(self) -> None:
-        # In the timer's thread. An event that is still waiting when gdb exits would crash it.
-        if self.running and self.outcome is None:
-            gdb.post_event(self._time_is_up)
-
-    def _time_is_up(self) -> None:
-        if self.running and self.outcome is None:
-            self.outcome = "time"
-            gdb.execute("interrupt")
-
     def _report(self) -> None:
         if self.outcome == "overlap":
-            race.remember(self.report)
-            prefix.show(self.report, self.options.json)
+            self.lines.show(self.report)
         seconds = self.now() / 1e9
         counts = (self.accesses, self.overlaps, self.rescued)
-        prefix.show(self.watch.summary(self.outcome, *counts, seconds, self.notes), self.options.json)
+        self.lines.show(self.watch.summary(self.outcome, *counts, seconds, self.notes))

@@ -1,0 +1,230 @@
+"""The traps of one watch in gdb.
+
+In gdb the other threads run on while a breakpoint's `stop` method is at work, also in all-stop mode on
+Linux. So to hold a thread is to stay in `stop`; whoever walks in meanwhile is stopped by the kernel, waits
+for gdb, and is seen in /proc.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Optional
+
+import gdb
+from redhanded_common import procfs
+from redhanded_common.debugger import Registers
+from redhanded_common.failure import Failure
+
+from . import inferior
+
+#: x86 has four debug registers a thread.
+SLOTS = 4
+
+#: gdb's kinds of breakpoints that take one.
+IN_HARDWARE = (
+    gdb.BP_HARDWARE_WATCHPOINT,
+    gdb.BP_READ_WATCHPOINT,
+    gdb.BP_ACCESS_WATCHPOINT,
+    gdb.BP_HARDWARE_BREAKPOINT,
+)
+
+NO_SLOT = (
+    "no free debug register: this processor has four and they are in use; "
+    "delete a watchpoint or hardware breakpoint (`info breakpoints`)"
+)
+
+#: gdb says no more than "Command aborted." when it can't insert all that is set as the process runs on.
+NOT_INSERTED = (
+    "gdb cannot set all its breakpoints and watchpoints: a wide watchpoint takes more than one of the "
+    "processor's four debug registers, or an address is not mapped; delete some (`info breakpoints`)"
+)
+
+#: How often a hold looks whether somebody has walked in, in seconds.
+POLL = 0.0003
+
+#: A trap notices that the time is up; if none comes for so long, the map rests, and a timer does, in seconds.
+GRACE = 0.25
+
+
+class Flag(gdb.Breakpoint):
+    """Stops at every read and write of the flag byte. Writes alone would not do: the second racer must be
+    stopped as it looks, before it can end the process."""
+
+    def __init__(self, address: int, on_stop: Callable[[], bool]) -> None:
+        # A plain address: an expression that gdb re-evaluates costs time and may lose its frame.
+        what = f"*(unsigned char *) {address:#x}"
+        with inferior.language("c"):
+            super().__init__(what, gdb.BP_WATCHPOINT, gdb.WP_ACCESS, internal=True)
+        self.silent = True
+        self._on_stop = on_stop
+
+    def stop(self) -> bool:
+        """Called by gdb while the other threads run on."""
+        return self._on_stop()
+
+
+class Fatal(gdb.Breakpoint):
+    """Stops at the first instruction of the runtime's fatal function."""
+
+    def __init__(self, address: int, on_stop: Callable[[], bool]) -> None:
+        super().__init__(f"*{address:#x}", gdb.BP_BREAKPOINT, internal=True)
+        self.silent = True
+        self._on_stop = on_stop
+
+    def stop(self) -> bool:
+        """Called by gdb while the other threads run on."""
+        return self._on_stop()
+
+
+class GdbTracer:
+    """The traps, while they are set."""
+
+    def __init__(self) -> None:
+        self._running = self._stopped = self._time_is_up = self._interrupted = False
+        #: What a handler raised.
+        self._raised: Optional[BaseException] = None
+        self._last_stop: Any = None
+
+    @contextmanager
+    def armed(
+        self,
+        flag: int,
+        fatal: frozenset[int],
+        on_flag: Callable[[int, Registers], bool],
+        on_fatal: Callable[[int, Registers], bool],
+    ) -> Iterator[None]:
+        """Sets the traps, and takes them away however it ends."""
+        if sum(1 for bp in gdb.breakpoints() if bp.enabled and bp.type in IN_HARDWARE) >= SLOTS:
+            raise Failure(NO_SLOT)
+        traps: list[gdb.Breakpoint] = []
+        gdb.events.stop.connect(self._on_stop)
+        try:
+            with _setting("print thread-events", "off"), _setting("pagination", "off"):
+                watch = Flag(flag, self._handled_by(on_flag))
+                traps.append(watch)
+                if watch.type not in IN_HARDWARE:
+                    raise Failure(NO_SLOT)
+                traps += [Fatal(address, self._handled_by(on_fatal)) for address in sorted(fatal)]
+                yield
+        except gdb.error as error:
+            if "hardware" in str(error).lower():
+                raise Failure(NO_SLOT) from None
+            if "aborted" in str(error):
+                raise Failure(NOT_INSERTED) from None
+            raise
+        finally:
+            gdb.events.stop.disconnect(self._on_stop)
+            for trap in traps:
+                if trap.is_valid():
+                    trap.delete()
+
+    def _handled_by(self, handle: Callable[[int, Registers], bool]) -> Callable[[], bool]:
+        # What is raised in `stop` would only be printed by gdb: keep it for the command to raise.
+        def run() -> bool:
+            try:
+                stays = handle(inferior.current_tid(), inferior.registers())
+                self._stopped |= stays
+                return stays
+            except KeyboardInterrupt:
+                self._interrupted = True
+            except Exception as error:
+                self._raised = error
+            return True
+
+        return run
+
+    def resume(self, deadline: float) -> Optional[str]:
+        """Lets the process run until a handler, or something else, stops it."""
+        self._stopped = self._time_is_up = self._interrupted = False
+        self._last_stop = None
+        timer = self._start_timer(deadline)
+        self._running = True
+        try:
+            said = gdb.execute("continue", to_string=True)
+        except KeyboardInterrupt:
+            said, self._interrupted = "", True
+        finally:
+            self._running = False
+            timer.cancel()
+            if timer.is_alive():
+                # Its thread must not be the last to hold what belongs to this one.
+                timer.join()
+        return self._why_it_stopped(said, deadline)
+
+    def _why_it_stopped(self, said: str, deadline: float) -> Optional[str]:
+        if self._raised is not None:
+            raise self._raised
+        if not self.is_alive():
+            return "exited"
+        if self._interrupted:
+            return "interrupted"
+        if self._stopped:
+            return None
+        if self._time_is_up or time.monotonic() >= deadline:
+            return "time"
+        if self._is_signal("SIGINT"):
+            return "interrupted"
+        # A breakpoint or signal of the user's: what gdb said of it is for them.
+        gdb.write(said)
+        return "stopped"
+
+    def _is_signal(self, name: str) -> bool:
+        return isinstance(self._last_stop, gdb.SignalEvent) and self._last_stop.stop_signal == name
+
+    def _on_stop(self, event: Any) -> None:
+        self._last_stop = event
+
+    def _start_timer(self, deadline: float) -> threading.Timer:
+        wait = 0.0 if math.isinf(deadline) else max(0.0, deadline - time.monotonic()) + GRACE
+        timer = threading.Timer(wait, self._post_that_time_is_up)
+        timer.daemon = True
+        if wait:
+            timer.start()
+        return timer
+
+    def _post_that_time_is_up(self) -> None:
+        # In the timer's thread. An event that is still waiting when gdb exits would crash it.
+        if self._running:
+            gdb.post_event(self._stop_for_time)
+
+    def _stop_for_time(self) -> None:
+        if self._running:
+            self._time_is_up = True
+            gdb.execute("interrupt")
+
+    def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int], bool]) -> bool:
+        """Stays in `stop`, and so keeps its thread, until the time is up or another thread is trapped."""
+        pid = gdb.selected_inferior().pid
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if any(walks_in(other, pc) for other, pc in procfs.stopped_at(pid, but=tid)):
+                return True
+            time.sleep(POLL)
+        return False
+
+    def jump(self, tid: int, pc: int, sp: int) -> None:
+        """Lets a stopped thread, the selected one, go on elsewhere."""
+        assert tid == inferior.current_tid()
+        with inferior.language("c"):
+            gdb.parse_and_eval(f"$rsp = {sp:#x}")
+            gdb.parse_and_eval(f"$rip = {pc:#x}")
+
+    def write_byte(self, address: int, byte: int) -> None:
+        """Changes one byte of the process."""
+        gdb.selected_inferior().write_memory(address, bytes([byte]))
+
+    def is_alive(self) -> bool:
+        """Whether the process is still there."""
+        return gdb.selected_inferior().pid != 0
+
+
+@contextmanager
+def _setting(name: str, value: str) -> Iterator[None]:
+    before = gdb.parameter(name)
+    gdb.execute(f"set {name} {value}")
+    try:
+        yield
+    finally:
+        gdb.execute(f"set {name} {'on' if before else 'off'}")

@@ -1,0 +1,218 @@
+"""The traps of one watch in lldb.
+
+In lldb all threads stop at a trap. So to hold a thread is to suspend it and to let the others run, until one
+of them is trapped or the time is up.
+
+The trap at the flag byte is not one of lldb's own watchpoints: at each stop lldb takes these away, sets them
+again, and tells of old and new values in the midst of our lines. It is asked of lldb-server directly, which
+makes a stop six times as fast.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import lldb
+from redhanded_common.debugger import Registers
+from redhanded_common.failure import Failure
+
+from . import process
+
+NO_SLOT = (
+    "no free debug register: this processor has four and they are in use; "
+    "delete a watchpoint (`watchpoint list`)"
+)
+
+#: Go interrupts its threads with it all the time.
+SIGURG = "SIGURG"
+
+#: A watchpoint of reads and writes, to a server of the gdb-remote protocol.
+ACCESS = 4
+
+#: What lldb says of a watchpoint that is none of its own.
+UNKNOWN = 0xFFFF_FFFF_FFFF_FFFF
+
+#: How often to look whether somebody wants to end the watch, in seconds.
+LOOK = 0.5
+
+#: After how long a process that has not stopped is interrupted again, in seconds.
+AGAIN = 0.2
+
+Handler = Callable[[int, Registers], bool]
+
+
+class LldbTracer:
+    """The traps, while they are set."""
+
+    def __init__(self, debugger: lldb.SBDebugger, traced: lldb.SBProcess) -> None:
+        self._debugger, self._process = debugger, traced
+        self._handlers: dict[tuple[int, int], Handler] = {}
+        #: Threads that are trapped, not handled yet.
+        self._pending: list[tuple[int, Handler]] = []
+        #: Why the process stopped, if it was none of our traps.
+        self._other: str | None = None
+
+    @contextmanager
+    def armed(self, flag: int, fatal: frozenset[int], on_flag: Handler, on_fatal: Handler) -> Iterator[None]:
+        """Sets the traps, and takes them away however it ends."""
+        target = self._process.GetTarget()
+        breakpoints: list[lldb.SBBreakpoint] = []
+        with self._quiet():
+            self._server(f"Z{ACCESS},{flag:x},1")
+            self._handlers[lldb.eStopReasonWatchpoint, UNKNOWN] = on_flag
+            try:
+                for address in sorted(fatal):
+                    made = target.BreakpointCreateByAddress(address)
+                    breakpoints.append(made)
+                    self._handlers[lldb.eStopReasonBreakpoint, made.GetID()] = on_fatal
+                yield
+            finally:
+                for made in breakpoints:
+                    target.BreakpointDelete(made.GetID())
+                if self.is_alive():
+                    self._server(f"z{ACCESS},{flag:x},1")
+
+    def _server(self, packet: str) -> None:
+        """Asks lldb-server to set or to take away a watchpoint."""
+        result = lldb.SBCommandReturnObject()
+        interpreter = self._debugger.GetCommandInterpreter()
+        command = f"process plugin packet send {packet}"
+        # After a Ctrl-C lldb runs no more commands in the thread that it has interrupted.
+        sender = threading.Thread(target=interpreter.HandleCommand, args=(command, result))
+        sender.start()
+        sender.join()
+        if "response: OK" not in (result.GetOutput() or ""):
+            raise Failure(NO_SLOT)
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """lldb waits until the process stops, and Go's own signals don't stop it."""
+        was_async = self._debugger.GetAsync()
+        self._debugger.SetAsync(False)
+        signals = self._process.GetUnixSignals()
+        number = signals.GetSignalNumberFromName(SIGURG)
+        stops = signals.GetShouldStop(number)
+        signals.SetShouldStop(number, False)
+        try:
+            yield
+        finally:
+            signals.SetShouldStop(number, stops)
+            self._debugger.SetAsync(was_async)
+
+    def resume(self, deadline: float) -> str | None:
+        """Lets the process run until a handler, or something else, stops it."""
+        while True:
+            while self._pending:
+                tid, handler = self._pending.pop(0)
+                if handler(tid, self._registers(tid)):
+                    return None
+            if self._debugger.GetCommandInterpreter().WasInterrupted():
+                return "interrupted"
+            if self._other is not None:
+                other, self._other = self._other, None
+                return other
+            # A Ctrl-C is only seen here.
+            self._run(min(deadline, time.monotonic() + LOOK), but=0)
+            if self._other == "time" and time.monotonic() < deadline:
+                self._other = None
+
+    def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int], bool]) -> bool:
+        """Lets the others run until the time is up or one of them is trapped."""
+        thread = self._process.GetThreadByID(tid)
+        thread.Suspend()
+        try:
+            self._run(time.monotonic() + seconds, but=tid)
+        finally:
+            thread.Resume()
+        if self._other == "time":
+            self._other = None
+        return bool(self._pending) or self._other is not None
+
+    def _run(self, deadline: float, but: int) -> None:
+        """Lets the process run once, and notes why it stopped."""
+        timer = Timer(self._process, deadline)
+        error = self._process.Continue()
+        is_time_up = timer.stop()
+        if error.Fail():
+            raise Failure(f"lldb can't let the process run: {error.GetCString()}")
+        self._note_stop(is_time_up, but)
+
+    def _note_stop(self, is_time_up: bool, but: int) -> None:
+        if not self.is_alive():
+            self._other = "exited"
+            return
+        foreign = False
+        for thread in self._process:
+            reason = thread.GetStopReason()
+            if thread.GetThreadID() == but or reason in (lldb.eStopReasonNone, lldb.eStopReasonInvalid):
+                continue
+            if reason == lldb.eStopReasonSignal and not self._stops_at(_number(thread)):
+                continue
+            handler = self._handlers.get((reason, _number(thread)))
+            if handler is None:
+                foreign = True
+            else:
+                self._pending.append((thread.GetThreadID(), handler))
+        if is_time_up:
+            self._other = "time"
+        elif foreign:
+            self._other = "stopped"
+
+    def _stops_at(self, number: int) -> bool:
+        """Whether a signal is to stop the process. Of others we hear too, if they come together with a stop;
+        and by SIGSTOP the process stops when it is interrupted."""
+        return number != signal.SIGSTOP and self._process.GetUnixSignals().GetShouldStop(number)
+
+    def jump(self, tid: int, pc: int, sp: int) -> None:
+        """Lets a stopped thread go on elsewhere."""
+        frame = self._process.GetThreadByID(tid).GetFrameAtIndex(0)
+        for name, value in (("rsp", sp), ("rip", pc)):
+            error = lldb.SBError()
+            if not frame.FindRegister(name).SetValueFromCString(f"{value:#x}", error):
+                raise Failure(f"lldb can't set {name}: {error.GetCString()}")
+
+    def write_byte(self, address: int, byte: int) -> None:
+        """Changes one byte of the process."""
+        error = lldb.SBError()
+        self._process.WriteMemory(address, bytes([byte]), error)
+        if error.Fail():
+            raise Failure(f"lldb can't write at {address:#x}: {error.GetCString()}")
+
+    def is_alive(self) -> bool:
+        """Whether the process is still there."""
+        return self._process.is_alive
+
+    def _registers(self, tid: int) -> Registers:
+        return process.registers(self._process.GetThreadByID(tid).GetFrameAtIndex(0))
+
+
+class Timer:
+    """Interrupts the process once the time is up."""
+
+    def __init__(self, traced: lldb.SBProcess, deadline: float) -> None:
+        self._process, self._deadline = traced, deadline
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._wait, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """The process has stopped. Returns whether the time is up."""
+        self._stopped.set()
+        self._thread.join()
+        return time.monotonic() >= self._deadline
+
+    def _wait(self) -> None:
+        wait = max(0.0, self._deadline - time.monotonic())
+        # One that comes before the process runs is lost.
+        while not self._stopped.wait(wait):
+            self._process.SendAsyncInterrupt()
+            wait = AGAIN
+
+
+def _number(thread: lldb.SBThread) -> int:
+    """Of the watchpoint or breakpoint that stopped a thread."""
+    return thread.GetStopReasonDataAtIndex(0) if thread.GetStopReasonDataCount() else 0

@@ -1,0 +1,116 @@
+"""What the commands need of a debugger. redhanded_gdb and redhanded_lldb each have an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
+
+#: A register's value, by its name.
+Registers = Callable[[str], int]
+
+
+class Frame(NamedTuple):
+    """A frame of a stack."""
+
+    pc: int
+    #: Whether that is where a call returns to, rather than the instruction that is next.
+    is_return: bool
+    registers: Registers
+
+
+class Tracer(Protocol):
+    """The traps of one watch.
+
+    While they are set, `on_flag` and `on_fatal` are called with the thread and its registers for each stop at
+    the flag byte or at a fatal function, and say whether the process shall stay stopped."""
+
+    def armed(
+        self,
+        flag: int,
+        fatal: frozenset[int],
+        on_flag: Callable[[int, Registers], bool],
+        on_fatal: Callable[[int, Registers], bool],
+    ) -> AbstractContextManager[None]:
+        """Sets the traps, and takes them away however it ends."""
+        ...
+
+    def resume(self, deadline: float) -> str | None:
+        """Lets the process run. None once a handler has stopped it; else `exited`, `interrupted`, `time` (by
+        time.monotonic), or `stopped`, by something that isn't ours."""
+        ...
+
+    def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int], bool]) -> bool:
+        """Called by a handler: keeps its thread where it is for so long while the others run. Returns early,
+        and true, if another one is trapped; where only its thread and pc are known, `walks_in` tells."""
+        ...
+
+    def jump(self, tid: int, pc: int, sp: int) -> None:
+        """Lets a stopped thread go on elsewhere."""
+        ...
+
+    def write_byte(self, address: int, byte: int) -> None:
+        """Changes one byte of the process."""
+        ...
+
+    def is_alive(self) -> bool:
+        """Whether the process is still there."""
+        ...
+
+
+class Debugger(Protocol):
+    """A debugger, with what the user has selected in it."""
+
+    name: str
+
+    def session(self) -> Any:
+        """The process or core that it looks at, as the core's Session."""
+        ...
+
+    def require_live(self, command: str) -> None:
+        """Refuses, for a command, what only a stopped live process allows."""
+        ...
+
+    def frame(self) -> Frame | None:
+        """The selected frame; None while the process runs."""
+        ...
+
+    def threads(self) -> list[tuple[int, Registers]]:
+        """Every stopped thread. To read one's registers may select it."""
+        ...
+
+    def current(self) -> int:
+        """The selected thread, 0 if there is none."""
+        ...
+
+    def is_running(self) -> bool:
+        """Whether the process runs while it is looked at."""
+        ...
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """What the user has selected and set is afterwards as it was."""
+        ...
+
+    def completions(self, typed: str, maps_only: bool) -> list[str]:
+        """What an expression may go on to be; with `maps_only`, maps and what leads to them."""
+        ...
+
+    def colour(self) -> bool:
+        """Whether to colour."""
+        ...
+
+    def write(self, text: str) -> None:
+        """Shows text; once there is a tracer at once, also while the process runs."""
+        ...
+
+    def breathe(self) -> None:
+        """Called now and then in long work: raises KeyboardInterrupt to end it."""
+        ...
+
+    def pid(self) -> int | None:
+        """The process's number, if it runs on this machine."""
+        ...
+
+    def tracer(self) -> Tracer:
+        """For one watch."""
+        ...
