@@ -1,4 +1,4 @@
-//! The chores of the project: `cargo xtask demo`, `test`, `matrix`, `build`, `setup`.
+//! The chores of the project: `cargo xtask demo`, `test`, `matrix`, `bench`, `build`, `setup`.
 //!
 //! Each finds or installs what it needs, and leaves no process behind (see [`guard`]).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
