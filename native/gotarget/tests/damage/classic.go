@@ -60,10 +60,8 @@ var damages = []damage{
 		}
 		return unsafe.Pointer(&b.tophash[1])
 	}},
-	{"a key's byte changed", "", 1000, func(m unsafe.Pointer) unsafe.Pointer {
-		b := full(m, 3, 2)
-		b.keys[1] ^= 1 << 40
-		return unsafe.Pointer(&b.keys[1])
+	{"a key changed", "", 1000, func(m unsafe.Pointer) unsafe.Pointer {
+		return misplaced(m, &full(m, 3, 2).keys[1])
 	}},
 	{"two entries of two buckets swapped", "key", 1000, func(m unsafe.Pointer) unsafe.Pointer {
 		a := full(m, 3, 2)

@@ -94,10 +94,9 @@ var damages = []damage{
 		*control((*swissMap)(m).dirPtr, 6) = 0xfe
 		return (*swissMap)(m).dirPtr
 	}},
-	{"a key's byte changed", "", 5000, func(m unsafe.Pointer) unsafe.Pointer {
+	{"a key changed", "", 5000, func(m unsafe.Pointer) unsafe.Pointer {
 		group, slot, _ := full(*entry(m, 1))
-		*key(group, slot) ^= 1 << 40
-		return unsafe.Pointer(key(group, slot))
+		return misplaced(m, key(group, slot))
 	}},
 	{"two entries of two tables swapped", "key", 5000, func(m unsafe.Pointer) unsafe.Pointer {
 		last := (*swissMap)(m).dirLen - 1
