@@ -7,6 +7,7 @@ use crate::bytes::{Error, i64_at, u8_at, u16_at, u32_at, u64_at};
 use crate::finding::Judge;
 use crate::header::{Growth, Shape};
 use crate::layout::{ClassicBits, ClassicLayout};
+use crate::slots::SLOTS;
 
 /// The fields of a `runtime.hmap`, as they were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +42,6 @@ pub(crate) const MAX_B: u8 = 48;
 
 /// Size of `runtime.mapextra`: three pointers, in bytes.
 const EXTRA_SIZE: u64 = 24;
-
-/// Slots of a bucket, which are also the bytes of its tophash array: the least that a bucket has.
-const BUCKET_SLOTS: u64 = 8;
 
 impl ClassicHeader {
     pub(crate) fn decode(layout: &ClassicLayout, bytes: &[u8]) -> Result<Self, Error> {
@@ -107,7 +105,7 @@ impl ClassicHeader {
     /// it may take one more entry for each old bucket, and maps.Clone may copy it then (Go's issue
     /// 69110): 7.5. Eight is never reached but by a single bucket.
     fn judge_count(&self, judge: &mut Judge<'_>) {
-        let room = buckets(self.b).saturating_mul(BUCKET_SLOTS);
+        let room = buckets(self.b).saturating_mul(SLOTS);
         match u64::try_from(self.count) {
             Err(_) => judge.damaged("count", self.count.cast_unsigned(), "negative"),
             Ok(count) if count > room && self.b <= MAX_B => {
@@ -160,7 +158,7 @@ impl ClassicHeader {
             judge.damaged("oldbuckets", self.oldbuckets, "set, while B is 0");
             return;
         }
-        judge.pointer("oldbuckets", self.oldbuckets, old.saturating_mul(BUCKET_SLOTS));
+        judge.pointer("oldbuckets", self.oldbuckets, old.saturating_mul(SLOTS));
         if self.oldbuckets == self.buckets {
             // hashGrow stores oldbuckets before buckets.
             judge.in_between("oldbuckets", self.oldbuckets, "the same array as buckets");
@@ -182,5 +180,5 @@ fn buckets(b: u8) -> u64 {
 
 /// The bytes of the tophash arrays of 2^`b` buckets.
 fn tophash_bytes(b: u8) -> u64 {
-    buckets(b).saturating_mul(BUCKET_SLOTS)
+    buckets(b).saturating_mul(SLOTS)
 }

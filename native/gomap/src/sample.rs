@@ -5,9 +5,9 @@ use crate::classic::MAX_B;
 use crate::hash::bytes_at;
 use crate::header::Header;
 use crate::layout::Layout;
-use crate::slots::MapView;
+use crate::slots::{MapView, SLOTS};
 use crate::source::Source;
-use crate::swiss::{GROUP_SLOTS, POINTER_SIZE};
+use crate::swiss::POINTER_SIZE;
 use crate::table::{MAX_TABLE_CAPACITY, Table};
 use crate::walk::marks::{CTRL_EMPTY, MIN_TOP_HASH};
 
@@ -40,7 +40,7 @@ pub(crate) fn sample(map: &MapView<'_>, source: &dyn Source, most: u64) -> Resul
                     let Some(table) = table.and_then(|bytes| Table::decode(&layout.table, &bytes).ok()) else {
                         continue;
                     };
-                    let groups = u64::from(table.capacity.min(MAX_TABLE_CAPACITY)) / GROUP_SLOTS;
+                    let groups = u64::from(table.capacity.min(MAX_TABLE_CAPACITY)) / SLOTS;
                     sampling.bytes_read += layout.table.size;
                     sampling.spread(table.groups_data, groups, |control| control < CTRL_EMPTY);
                 }

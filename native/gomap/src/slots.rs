@@ -2,6 +2,10 @@
 
 use crate::layout::Layout;
 
+/// Slots of a bucket or group (abi.MapBucketCount in src/internal/abi/map.go, MapGroupSlots since Go 1.24), which are
+/// also the bytes of its tophash array or control word: the least that one has.
+pub(crate) const SLOTS: u64 = 8;
+
 /// Where a map's type puts its keys and elems. Buckets and groups both begin with the eight bytes of
 /// eight slots: the tophash array, or the control word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

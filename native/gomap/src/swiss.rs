@@ -7,6 +7,7 @@ use crate::bytes::{Error, i64_at, u8_at, u64_at};
 use crate::finding::Judge;
 use crate::header::Shape;
 use crate::layout::{SWISS_WRITING, SwissLayout};
+use crate::slots::SLOTS;
 use crate::table::MAX_TABLE_USED;
 
 /// The fields of an `internal/runtime/maps.Map`, as they were read.
@@ -32,10 +33,6 @@ pub struct SwissHeader {
     /// `clearSeq`: how often the map was cleared.
     pub clear_seq: u64,
 }
-
-/// Slots of a group (abi.MapGroupSlots, src/internal/abi/map.go), which are also the bytes of its
-/// control word: the least that a group has.
-pub(crate) const GROUP_SLOTS: u64 = 8;
 
 /// Bytes of a pointer, as a directory holds them.
 pub(crate) const POINTER_SIZE: u64 = 8;
@@ -85,12 +82,12 @@ impl SwissHeader {
     }
 
     fn judge_small(&self, judge: &mut Judge<'_>) {
-        if self.used > GROUP_SLOTS {
-            let why = format!("a small map never holds more than {GROUP_SLOTS} entries");
+        if self.used > SLOTS {
+            let why = format!("a small map never holds more than {SLOTS} entries");
             judge.damaged("used", self.used, why);
         }
         if self.dir_ptr != 0 {
-            judge.pointer("dirPtr", self.dir_ptr, GROUP_SLOTS);
+            judge.pointer("dirPtr", self.dir_ptr, SLOTS);
         } else if self.used != 0 {
             let why = format!("nil, while used is {}", self.used);
             judge.damaged("dirPtr", 0, why);

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::bytes::{Error, i64_at, u8_at, u16_at, u64_at};
 use crate::finding::{Finding, Judge};
 use crate::layout::{SwissLayout, TableLayout};
-use crate::swiss::{GROUP_SLOTS, POINTER_SIZE, SwissHeader};
+use crate::slots::SLOTS;
+use crate::swiss::{POINTER_SIZE, SwissHeader};
 
 /// The fields of an `internal/runtime/maps.table`, as they were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Table {
 
     /// How many slots the runtime fills before it grows the table (maxGrowthLeft).
     pub(crate) fn max_used(&self) -> u16 {
-        if u64::from(self.capacity) <= GROUP_SLOTS { self.capacity.saturating_sub(1) } else { self.capacity / 8 * 7 }
+        if u64::from(self.capacity) <= SLOTS { self.capacity.saturating_sub(1) } else { self.capacity / 8 * 7 }
     }
 }
 
@@ -208,7 +209,7 @@ impl Tables {
 pub(crate) fn judge_table(placed: &PlacedTable, header: &SwissHeader, judge: &mut Judge<'_>) {
     let PlacedTable { address, table, .. } = placed;
     let capacity = table.capacity;
-    let groups = u64::from(capacity) / GROUP_SLOTS;
+    let groups = u64::from(capacity) / SLOTS;
     let possible = capacity.is_power_of_two() && groups >= 1 && capacity <= MAX_TABLE_CAPACITY;
     if !possible {
         let why = format!("table {address:#x}: not a power of two from 8 to {MAX_TABLE_CAPACITY}");
@@ -230,7 +231,7 @@ pub(crate) fn judge_table(placed: &PlacedTable, header: &SwissHeader, judge: &mu
     }
     if possible {
         // Of each group at least the control word.
-        judge.pointer("table.groups.data", table.groups_data, groups * GROUP_SLOTS);
+        judge.pointer("table.groups.data", table.groups_data, groups * SLOTS);
     }
     judge_place(placed, header, judge);
 }

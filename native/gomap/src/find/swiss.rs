@@ -3,7 +3,8 @@
 
 use super::{OwnedEntry, Path};
 use crate::layout::SwissLayout;
-use crate::swiss::{GROUP_SLOTS, MAX_DEPTH, POINTER_SIZE, SwissHeader, depth_of_shift};
+use crate::slots::SLOTS;
+use crate::swiss::{MAX_DEPTH, POINTER_SIZE, SwissHeader, depth_of_shift};
 use crate::table::{MAX_TABLE_CAPACITY, Table};
 use crate::walk::marks::{CTRL_DELETED, CTRL_EMPTY, h1, h2};
 
@@ -65,12 +66,12 @@ impl Path<'_> {
     fn small(&mut self, header: &SwissHeader, layout: &SwissLayout, hash: u64) -> Option<OwnedEntry> {
         // growToTable stores the directory of one before its length. Eight entries fill a group: it has no other
         // reason to look like a pointer to a table.
-        if header.used == GROUP_SLOTS
+        if header.used == SLOTS
             && let Some(addr) = self.pointer(header.dir_ptr)
             && let Some(table) = self.read_table(layout, addr)
             && table.capacity == FIRST_CAPACITY
             && table.groups_length_mask == 1
-            && table.used == GROUP_SLOTS as u16
+            && table.used == SLOTS as u16
             && (table.index, table.local_depth) == (0, 0)
         {
             let why = "0, while dirPtr names a directory";
@@ -111,7 +112,7 @@ impl Path<'_> {
     fn table(&mut self, addr: u64, table: &Table, hash: u64) -> Option<OwnedEntry> {
         let mask = table.groups_length_mask;
         let groups = mask.saturating_add(1);
-        if !groups.is_power_of_two() || groups.saturating_mul(GROUP_SLOTS) > MAX_TABLE_CAPACITY.into() {
+        if !groups.is_power_of_two() || groups.saturating_mul(SLOTS) > MAX_TABLE_CAPACITY.into() {
             let why = format!("table {addr:#x}: not one less than a power of two up to 128");
             self.wrong(true, "table.groups.lengthMask", addr, mask, why);
             return None;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::bytes::Error;
 use crate::scan::Entry;
-use crate::slots::{Slots, Stored};
+use crate::slots::{SLOTS, Slots, Stored};
 use crate::source::Part;
 use crate::walk::marks::byte;
 use crate::walk::places::Place;
@@ -57,7 +57,8 @@ impl Geometry {
     pub(super) fn new(slots: &Slots, classic: bool) -> Result<Self, Error> {
         let unit = slots.unit;
         let placed = |stored: &Stored| {
-            let end = stored.stride.checked_mul(7)?.checked_add(stored.offset)?.checked_add(stored.in_slot())?;
+            let end =
+                stored.stride.checked_mul(SLOTS - 1)?.checked_add(stored.offset)?.checked_add(stored.in_slot())?;
             let fits = end <= unit && stored.offset >= 8 && stored.size <= LARGEST_VALUE;
             let (offset, stride) = (stored.offset as usize, stored.stride as usize);
             fits.then(|| Placed { offset, stride, len: stored.in_slot() as usize, indirect: stored.indirect })

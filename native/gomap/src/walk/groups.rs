@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use crate::layout::TableLayout;
-use crate::swiss::{GROUP_SLOTS, SwissHeader};
+use crate::slots::SLOTS;
+use crate::swiss::SwissHeader;
 use crate::table::{MAX_TABLE_CAPACITY, Table};
 use crate::walk::marks;
 use crate::walk::units::{Home, Run, Units};
@@ -68,7 +69,7 @@ impl Walk<'_> {
         let table = self.reader.word(header.dir_ptr).and_then(|address| self.table(address, layout));
         table.is_some_and(|table| {
             table.capacity == FIRST_CAPACITY
-                && table.groups_length_mask == u64::from(FIRST_CAPACITY) / GROUP_SLOTS - 1
+                && table.groups_length_mask == u64::from(FIRST_CAPACITY) / SLOTS - 1
                 && u64::from(table.used) == header.used
                 && table.used.checked_add(table.growth_left) == Some(table.max_used())
                 && (table.local_depth, table.index) == (0, 0)
@@ -161,10 +162,10 @@ impl Walk<'_> {
 impl Table {
     /// How many groups the table has, by its fields; `None` if they make no sense.
     fn groups(&self) -> Option<u64> {
-        let most = u64::from(MAX_TABLE_CAPACITY) / GROUP_SLOTS;
+        let most = u64::from(MAX_TABLE_CAPACITY) / SLOTS;
         let plausible = |groups: u64| (1..=most).contains(&groups) && groups.is_power_of_two();
         let by_mask = self.groups_length_mask.checked_add(1).filter(|groups| plausible(*groups));
-        let by_capacity = Some(u64::from(self.capacity) / GROUP_SLOTS).filter(|groups| plausible(*groups));
+        let by_capacity = Some(u64::from(self.capacity) / SLOTS).filter(|groups| plausible(*groups));
         // Lookups go by the mask.
         let aligned = self.groups_data != 0 && self.groups_data.is_multiple_of(8);
         by_mask.or(by_capacity).filter(|_| aligned)

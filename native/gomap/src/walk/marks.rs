@@ -2,6 +2,8 @@
 //!
 //! A mask has one bit for each of them, bit 0 for slot 0, which is the lowest byte.
 
+use crate::slots::SLOTS;
+
 /// Values of tophash in src/runtime/map.go up to Go 1.23 (map_noswiss.go in 1.24 and 1.25).
 pub(crate) const EMPTY_REST: u8 = 0;
 pub(crate) const EVACUATED_X: u8 = 2;
@@ -88,7 +90,7 @@ pub(crate) fn byte(word: u64, slot: usize) -> u8 {
 
 /// The slots in a mask, lowest first.
 pub(crate) fn slots(mask: u8) -> impl Iterator<Item = usize> {
-    (0..8).filter(move |slot| mask & (1 << slot) != 0)
+    (0..SLOTS as usize).filter(move |slot| mask & (1 << slot) != 0)
 }
 
 #[cfg(test)]

@@ -18,8 +18,7 @@ pub(super) struct Places {
     count: usize,
 }
 
-/// Slots of a bucket or group.
-const SLOTS: usize = 8;
+const SLOTS: usize = crate::slots::SLOTS as usize;
 
 /// The slots that each mask names, in their order; what is left is 0.
 #[expect(clippy::indexing_slicing, reason = "an index out of bounds would be an error of the compiler")]
