@@ -1,7 +1,7 @@
 //! What goes wrong: one line that says why and what to do, and status 2.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
@@ -58,7 +58,10 @@ fn a_process_that_has_ended_or_is_no_go_program_is_named() {
     let pid = target.end();
     let error = redhanded(&["print", "-p", &pid, "main.shared"]).error();
     assert!(error.contains(&format!("no process {pid}")), "{error}");
-    let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // Once it has answered it runs: before, it is still this program.
+    cat.stdin.as_mut().unwrap().write_all(b"ready\n").unwrap();
+    cat.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
     let error = redhanded(&["maps", "-p", &cat.id().to_string()]).error();
     drop(cat.stdin.take());
     cat.wait().unwrap();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gotarget::{Cause, Error, Process, RuntimeAddr, expression, goroutine, map};
 
-use crate::mortal::{Build, Mortal, calls, check_memory, cut, has_ratio};
+use crate::mortal::{Build, Mortal, calls, cat, check_memory, cut, has_ratio};
 use crate::toolchain::{newest, toolchains};
 
 /// What the kernel leaves out of cores by default: all that is mapped from a file, but for the first page
@@ -220,7 +220,7 @@ fn what_is_no_core_is_said_in_a_line() {
 #[test]
 fn a_core_of_a_program_that_is_not_go_is_said_in_a_line() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let mut child = cat();
     let prefix = folder.path().join("core");
     let pid = child.id().to_string();
     let done = std::process::Command::new("gcore").arg("-o").arg(&prefix).arg(&pid).output().unwrap();
@@ -228,7 +228,7 @@ fn a_core_of_a_program_that_is_not_go_is_said_in_a_line() {
     child.wait().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let error = Process::core(&prefix.with_extension(&pid), None).unwrap_err();
-    assert!(matches!(&error, Error::NotGo { what } if what.contains("sleep")), "{error}");
+    assert!(matches!(&error, Error::NotGo { what } if what.contains("cat")), "{error}");
 }
 
 #[test]

@@ -189,3 +189,11 @@ pub(crate) fn has_ratio(mortal: &Mortal, process: &Process) -> bool {
     let ratio = 65536.0f64 * 0.1;
     (0..16).any(|number| frames[0].register(goprogram::Register::Xmm(number)) == Some(ratio.to_bits()))
 }
+
+/// A program that isn't Go. It has answered: one that is only about to run has no memory yet.
+pub(crate) fn cat() -> Child {
+    let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    cat.stdin.as_mut().unwrap().write_all(b"ready\n").unwrap();
+    cat.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
+    cat
+}

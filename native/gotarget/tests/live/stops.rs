@@ -2,11 +2,11 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use gotarget::{Cause, Error, LiveMemory, Memory, Process, read_uint};
 
-use crate::mortal::{Build, Mortal, calls, check_memory, has_ratio};
+use crate::mortal::{Build, Mortal, calls, cat, check_memory, has_ratio};
 use crate::toolchain::{newest, toolchains};
 
 #[test]
@@ -37,17 +37,17 @@ fn the_executable_may_be_deleted_or_given() {
 
 #[test]
 fn a_process_that_is_none_or_not_go_is_said_in_a_line() {
-    let mut sleep = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
-    let pid = sleep.id().cast_signed();
+    let mut cat = cat();
+    let pid = cat.id().cast_signed();
     let error = Process::live(pid, None).unwrap_err();
-    assert!(matches!(&error, Error::NotGo { what } if what.contains("sleep")), "{error}");
-    sleep.kill().unwrap();
+    assert!(matches!(&error, Error::NotGo { what } if what.contains("cat")), "{error}");
+    cat.kill().unwrap();
     // Not yet buried: it has a number, and no memory.
     while !std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap().contains("State:\tZ") {
         std::thread::yield_now();
     }
     assert!(matches!(Process::live(pid, None).unwrap_err(), Error::NoProcess { .. }));
-    sleep.wait().unwrap();
+    cat.wait().unwrap();
     // The kernel's own, one that is gone, and numbers that no process has.
     for pid in [2, pid, 0, -1, i32::MAX] {
         let error = Process::live(pid, None).unwrap_err();
