@@ -1,6 +1,6 @@
 """Loads Redhanded into lldb: (lldb) command script import lldb-plugin/redhanded.py
 
-Prints nothing. Loading it again, after a rebuild or by accident, replaces the commands.
+Prints one line, on SIGURG. Loading it again, after a rebuild or by accident, replaces the commands.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ PACKAGES = {"redhanded_lldb": HERE, "redhanded_common": HERE.parent / "native" /
 
 
 def __lldb_init_module(debugger: Any, internal_dict: dict[str, Any]) -> None:
+    again = "redhanded_lldb" in sys.modules
+    if again:
+        sys.modules["redhanded_lldb"].unload(debugger)
     for loaded in [name for name in sys.modules if name.split(".")[0] in PACKAGES]:
         del sys.modules[loaded]
     for folder in PACKAGES.values():
@@ -23,4 +26,4 @@ def __lldb_init_module(debugger: Any, internal_dict: dict[str, Any]) -> None:
 
     # Where lldb looks for the classes of commands.
     internal_dict[redhanded_lldb.__name__] = redhanded_lldb
-    redhanded_lldb.load(debugger)
+    redhanded_lldb.load(debugger, again)

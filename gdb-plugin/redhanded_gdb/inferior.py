@@ -6,34 +6,25 @@ import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import gdb
+from redhanded_common import library
 from redhanded_common.debugger import Frame, Registers
 from redhanded_common.failure import Failure
-from redhanded_common.library import core
 
 from . import gotypes
-
-_programs: dict[tuple[str, int], Any] = {}
 
 #: The session that printers share, and what it was made for.
 _session: tuple[Any, Any] | None = None
 
 
 def program() -> Any:
-    """The executable that gdb has loaded, opened once for as long as it doesn't change on disk."""
+    """The executable that gdb has loaded."""
     path = gdb.current_progspace().filename
     if path is None:
         raise Failure("no program: load one with `file PROGRAM`, or attach with `attach PID`")
-    path = path.removeprefix("target:")
-    changed = Path(path).stat().st_mtime_ns if Path(path).exists() else 0
-    key = (path, changed)
-    if key not in _programs:
-        _programs.clear()
-        _programs[key] = core().Program(path)
-    return _programs[key]
+    return library.program(path.removeprefix("target:"))
 
 
 def completions(typed: str, maps_only: bool) -> list[str]:
@@ -64,7 +55,7 @@ def session() -> Any:
     pid = inferior.pid if kind == "native" else None
     made_for = (opened, kind, inferior.connection.num, inferior.num, inferior.pid)
     if _session is None or _session[0] != made_for:
-        _session = (made_for, core().Session(opened, _load_bias(opened), read_memory, pid))
+        _session = (made_for, library.core().Session(opened, _load_bias(opened), read_memory, pid))
     return _session[1]
 
 

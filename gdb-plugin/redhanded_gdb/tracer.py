@@ -5,16 +5,18 @@ Linux. So to hold a thread is to stay in `stop`; whoever walks in meanwhile is s
 for gdb, and is seen in /proc.
 """
 
+from __future__ import annotations
+
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Optional
+from typing import Any
 
 import gdb
 from redhanded_common import procfs
-from redhanded_common.debugger import Registers
+from redhanded_common.debugger import Handler
 from redhanded_common.failure import Failure
 
 from . import inferior
@@ -84,17 +86,11 @@ class GdbTracer:
     def __init__(self) -> None:
         self._running = self._stopped = self._time_is_up = self._interrupted = False
         #: What a handler raised.
-        self._raised: Optional[BaseException] = None
+        self._raised: BaseException | None = None
         self._last_stop: Any = None
 
     @contextmanager
-    def armed(
-        self,
-        flag: int,
-        fatal: frozenset[int],
-        on_flag: Callable[[int, Registers], bool],
-        on_fatal: Callable[[int, Registers], bool],
-    ) -> Iterator[None]:
+    def armed(self, flag: int, fatal: frozenset[int], on_flag: Handler, on_fatal: Handler) -> Iterator[None]:
         """Sets the traps, and takes them away however it ends."""
         if sum(1 for bp in gdb.breakpoints() if bp.enabled and bp.type in IN_HARDWARE) >= SLOTS:
             raise Failure(NO_SLOT)
@@ -120,7 +116,7 @@ class GdbTracer:
                 if trap.is_valid():
                     trap.delete()
 
-    def _handled_by(self, handle: Callable[[int, Registers], bool]) -> Callable[[], bool]:
+    def _handled_by(self, handle: Handler) -> Callable[[], bool]:
         # What is raised in `stop` would only be printed by gdb: keep it for the command to raise.
         def run() -> bool:
             try:
@@ -135,25 +131,21 @@ class GdbTracer:
 
         return run
 
-    def resume(self, deadline: float) -> Optional[str]:
+    def resume(self, deadline: float) -> str | None:
         """Lets the process run until a handler, or something else, stops it."""
         self._stopped = self._time_is_up = self._interrupted = False
         self._last_stop = None
-        timer = self._start_timer(deadline)
         self._running = True
         try:
-            said = gdb.execute("continue", to_string=True)
+            with self._timer(deadline):
+                said = gdb.execute("continue", to_string=True)
         except KeyboardInterrupt:
             said, self._interrupted = "", True
         finally:
             self._running = False
-            timer.cancel()
-            if timer.is_alive():
-                # Its thread must not be the last to hold what belongs to this one.
-                timer.join()
         return self._why_it_stopped(said, deadline)
 
-    def _why_it_stopped(self, said: str, deadline: float) -> Optional[str]:
+    def _why_it_stopped(self, said: str, deadline: float) -> str | None:
         if self._raised is not None:
             raise self._raised
         if not self.is_alive():
@@ -164,25 +156,29 @@ class GdbTracer:
             return None
         if self._time_is_up or time.monotonic() >= deadline:
             return "time"
-        if self._is_signal("SIGINT"):
+        stop = self._last_stop
+        if isinstance(stop, gdb.SignalEvent) and stop.stop_signal == "SIGINT":
             return "interrupted"
         # A breakpoint or signal of the user's: what gdb said of it is for them.
         gdb.write(said)
         return "stopped"
 
-    def _is_signal(self, name: str) -> bool:
-        return isinstance(self._last_stop, gdb.SignalEvent) and self._last_stop.stop_signal == name
-
     def _on_stop(self, event: Any) -> None:
         self._last_stop = event
 
-    def _start_timer(self, deadline: float) -> threading.Timer:
-        wait = 0.0 if math.isinf(deadline) else max(0.0, deadline - time.monotonic()) + GRACE
-        timer = threading.Timer(wait, self._post_that_time_is_up)
+    @contextmanager
+    def _timer(self, deadline: float) -> Iterator[None]:
+        timer = threading.Timer(max(0.0, deadline - time.monotonic()) + GRACE, self._post_that_time_is_up)
         timer.daemon = True
-        if wait:
+        if deadline < math.inf:
             timer.start()
-        return timer
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if timer.is_alive():
+                # Its thread must not be the last to hold what belongs to this one.
+                timer.join()
 
     def _post_that_time_is_up(self) -> None:
         # In the timer's thread. An event that is still waiting when gdb exits would crash it.

@@ -9,11 +9,11 @@ from __future__ import annotations
 import lldb
 from redhanded_common.commands import HELP
 
-from . import commands
+from . import commands, signals
 
 
-def load(debugger: lldb.SBDebugger) -> None:
-    """Registers the commands. Called by the loader, also a second time."""
+def load(debugger: lldb.SBDebugger, again: bool) -> None:
+    """Registers the commands. Called by the loader; `again` after an unload."""
     interpreter = debugger.GetCommandInterpreter()
     container = HELP.split("\n", 1)[0]
     for line in (
@@ -28,3 +28,12 @@ def load(debugger: lldb.SBDebugger) -> None:
         if not result.Succeeded():
             print(f"Redhanded: {result.GetError().strip()}")
             return
+    if signals.quieten(debugger) and not again:
+        print(signals.SAID)
+
+
+def unload(debugger: lldb.SBDebugger) -> None:
+    """Takes back all that loading has done: `script redhanded_lldb.unload(lldb.debugger)`."""
+    signals.restore(debugger)
+    result = lldb.SBCommandReturnObject()
+    debugger.GetCommandInterpreter().HandleCommand("command container delete gomap", result)

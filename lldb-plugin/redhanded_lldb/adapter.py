@@ -30,7 +30,7 @@ class Lldb:
         self._process = context.GetProcess()
         #: The text not shown yet. lldb copies all that a result has for each piece that is added.
         self._waiting: list[str] = []
-        #: Where text goes at once, while a watch keeps lldb itself from writing.
+        #: Where text goes at once, during a watch: what is in a result shows when the command ends.
         self._out: lldb.SBFile | None = None
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import lldb
 from redhanded_common import commands
 from redhanded_common.failure import Failure
 
+from . import signals
 from .adapter import Lldb
 
 
@@ -26,6 +27,7 @@ class GoMapCommand:
         context: lldb.SBExecutionContext,
         result: lldb.SBCommandReturnObject,
     ) -> None:
+        signals.quieten(debugger)
         adapter = Lldb(debugger, context, result)
         try:
             commands.perform(lambda: self.command.run(adapter, argument))

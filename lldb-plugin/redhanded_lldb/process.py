@@ -7,27 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import lldb
+from redhanded_common import library
 from redhanded_common.debugger import Frame, Registers
 from redhanded_common.failure import Failure
-from redhanded_common.library import core
-
-_programs: dict[tuple[str, int], Any] = {}
 
 #: The name of lldb's kind of process that is a core file.
 CORE = "elf-core"
 
 
 def program(target: lldb.SBTarget) -> Any:
-    """The executable of the target, opened once for as long as it doesn't change on disk."""
+    """The executable of the target."""
     executable = target.GetExecutable()
     if not executable.IsValid():
         raise Failure("no program: load one with `file PROGRAM`, or attach with `process attach --pid PID`")
-    path = executable.fullpath
-    changed = Path(path).stat().st_mtime_ns if Path(path).exists() else 0
-    if (path, changed) not in _programs:
-        _programs.clear()
-        _programs[path, changed] = core().Program(path)
-    return _programs[path, changed]
+    return library.program(executable.fullpath)
 
 
 def session(context: lldb.SBExecutionContext) -> Any:
@@ -39,7 +32,9 @@ def session(context: lldb.SBExecutionContext) -> Any:
             "no process: start one with `run`, attach with `process attach --pid PID`, "
             "or load a core with `target create --core FILE`"
         )
-    return core().Session(opened, _load_bias(context.GetTarget()), _reader(process), local_pid(process))
+    return library.core().Session(
+        opened, _load_bias(context.GetTarget()), _reader(process), local_pid(process)
+    )
 
 
 def is_core(process: lldb.SBProcess) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import lldb
-from redhanded_common.debugger import Registers
+from redhanded_common.debugger import Handler, Registers
 from redhanded_common.failure import Failure
 
 from . import process
@@ -27,8 +27,9 @@ NO_SLOT = (
     "delete a watchpoint (`watchpoint list`)"
 )
 
-#: Go interrupts its threads with it all the time.
-SIGURG = "SIGURG"
+NO_WATCHPOINTS = (
+    "the server at the other end can't watch memory: it knows no packet Z4; use lldb-server, as of lldb 19"
+)
 
 #: A watchpoint of reads and writes, to a server of the gdb-remote protocol.
 ACCESS = 4
@@ -41,8 +42,6 @@ LOOK = 0.5
 
 #: After how long a process that has not stopped is interrupted again, in seconds.
 AGAIN = 0.2
-
-Handler = Callable[[int, Registers], bool]
 
 
 class LldbTracer:
@@ -61,8 +60,8 @@ class LldbTracer:
         """Sets the traps, and takes them away however it ends."""
         target = self._process.GetTarget()
         breakpoints: list[lldb.SBBreakpoint] = []
-        with self._quiet():
-            self._server(f"Z{ACCESS},{flag:x},1")
+        with self._synchronous():
+            self._set_watchpoint(flag)
             self._handlers[lldb.eStopReasonWatchpoint, UNKNOWN] = on_flag
             try:
                 for address in sorted(fatal):
@@ -74,10 +73,22 @@ class LldbTracer:
                 for made in breakpoints:
                     target.BreakpointDelete(made.GetID())
                 if self.is_alive():
-                    self._server(f"z{ACCESS},{flag:x},1")
+                    self._remove_watchpoint(flag)
 
-    def _server(self, packet: str) -> None:
-        """Asks lldb-server to set or to take away a watchpoint."""
+    def _set_watchpoint(self, flag: int) -> None:
+        answer = self._ask(f"Z{ACCESS},{flag:x},1")
+        if "UNIMPLEMENTED" in answer:
+            raise Failure(NO_WATCHPOINTS)
+        if "response: OK" not in answer:
+            raise Failure(NO_SLOT)
+
+    def _remove_watchpoint(self, flag: int) -> None:
+        answer = self._ask(f"z{ACCESS},{flag:x},1")
+        if "response: OK" not in answer:
+            raise Failure(f"the watchpoint at {flag:#x} is still set, `detach` before you go on: {answer}")
+
+    def _ask(self, packet: str) -> str:
+        """Sends a packet of the gdb-remote protocol to lldb-server; gives its answer."""
         result = lldb.SBCommandReturnObject()
         interpreter = self._debugger.GetCommandInterpreter()
         command = f"process plugin packet send {packet}"
@@ -85,22 +96,16 @@ class LldbTracer:
         sender = threading.Thread(target=interpreter.HandleCommand, args=(command, result))
         sender.start()
         sender.join()
-        if "response: OK" not in (result.GetOutput() or ""):
-            raise Failure(NO_SLOT)
+        return f"{result.GetOutput() or ''}{result.GetError() or ''}".strip()
 
     @contextmanager
-    def _quiet(self) -> Iterator[None]:
-        """lldb waits until the process stops, and Go's own signals don't stop it."""
+    def _synchronous(self) -> Iterator[None]:
+        """lldb waits until the process stops."""
         was_async = self._debugger.GetAsync()
         self._debugger.SetAsync(False)
-        signals = self._process.GetUnixSignals()
-        number = signals.GetSignalNumberFromName(SIGURG)
-        stops = signals.GetShouldStop(number)
-        signals.SetShouldStop(number, False)
         try:
             yield
         finally:
-            signals.SetShouldStop(number, stops)
             self._debugger.SetAsync(was_async)
 
     def resume(self, deadline: float) -> str | None:

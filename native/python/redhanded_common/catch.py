@@ -1,11 +1,13 @@
 """The watch itself: what happens at each trap, the holds, the rescues, and how it ends. The traps are the
 debugger's."""
 
+from __future__ import annotations
+
 import argparse
 import math
 import time
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from .debugger import Debugger, Registers
 from .failure import Failure
@@ -38,11 +40,11 @@ class Catch:
         self.tracer = debugger.tracer()
         self.fatal = frozenset(watch.fatal)
         self.lines = Lines(debugger, options.json)
-        self.outcome: Optional[str] = None
+        self.outcome: str | None = None
         self.overlap: Any = None
         #: The report that `gomap race` is to repeat.
         self.report: Any = None
-        self.accesses = self.overlaps = self.rescued = 0
+        self.accesses = self.traps = self.overlaps = self.rescued = 0
         self.notes: list[str] = []
         #: The goroutines that are kept waiting.
         self.kept: dict[int, Kept] = {}
@@ -82,6 +84,7 @@ class Catch:
 
     def _on_flag(self, tid: int, registers: Registers) -> bool:
         """A thread touched the flag byte. Returns whether the process shall stop."""
+        self.traps += 1
         if tid in self.ahead:
             self.watch.resumed(self.ahead.pop(tid), self.now())
             return False
@@ -105,6 +108,7 @@ class Catch:
 
     def _on_fatal(self, tid: int, registers: Registers) -> bool:
         """A thread is about to end the process. Returns whether the process shall stop."""
+        self.traps += 1
         if self.ahead.pop(tid, None) is not None:
             return False
         dying = self.watch.dying(self.now(), tid, registers)
@@ -301,6 +305,6 @@ class Catch:
     def _report(self) -> None:
         if self.outcome == "overlap":
             self.lines.show(self.report)
-        seconds = self.now() / 1e9
-        counts = (self.accesses, self.overlaps, self.rescued)
-        self.lines.show(self.watch.summary(self.outcome, *counts, seconds, self.notes))
+        counts = (self.accesses, self.traps, self.overlaps, self.rescued)
+        seconds = (self.now() / 1e9, self.held_ns / 1e9)
+        self.lines.show(self.watch.summary(self.outcome, counts, seconds, self.notes))

@@ -94,9 +94,7 @@ class Looking(Command):
         """Has the core answer."""
         words = split(argument)
         if self.needs_expression and not words:
-            raise Failure(
-                f"gomap {self.name}: which map? Try `gomap {self.name} main.shared`; `gomap maps` lists them"
-            )
+            raise options.no_expression(f"gomap {self.name}")
         session, frame, current = debugger.session(), debugger.frame(), debugger.current()
         if self.needs_frame and frame is None:
             raise Failure(f"gomap {self.name}: a process that runs has no frames: interrupt it first")
@@ -167,7 +165,7 @@ class Header(Looking):
         gomap header main.srv.cache
 
     Every field is shown with its meaning: flags by name, growth and how far it is, the shape. What
-    contradicts itself is reported as damaged. Tab completes map variables."""
+    contradicts itself is reported as damaged."""
 
     name = "header"
 
@@ -217,7 +215,20 @@ class Locals(Looking):
     maps_only = False
 
 
-class Goroutines(Command):
+class Listing(Command):
+    """The commands that show all there is of something."""
+
+    def run(self, debugger: Debugger, argument: str) -> None:
+        """Has the core look at all threads."""
+        given = options.without_expression(options.parser(f"gomap {self.name}"), argument)
+        session, current = debugger.session(), debugger.current()
+        with debugger.undisturbed():
+            # The session's method has the command's name.
+            look = getattr(session, self.name)
+            Lines(debugger, given.json).show(look(debugger.threads(), current))
+
+
+class Goroutines(Listing):
     """List all goroutines: gomap goroutines [--json]
 
     Each with its number, its state and why it waits, the thread that runs it, where it is outside the
@@ -226,28 +237,14 @@ class Goroutines(Command):
 
     name = "goroutines"
 
-    def run(self, debugger: Debugger, argument: str) -> None:
-        """Reads the runtime's list."""
-        given = options.without_expression(options.parser("gomap goroutines"), argument)
-        session, current = debugger.session(), debugger.current()
-        with debugger.undisturbed():
-            Lines(debugger, given.json).show(session.goroutines(debugger.threads(), current))
 
-
-class Threads(Command):
+class Threads(Listing):
     """Show which goroutine each thread runs, and in which map it is: gomap threads [--json]
 
     For a thread inside one of the runtime's map functions: which function, on which map, and who called
     it. Works on cores too."""
 
     name = "threads"
-
-    def run(self, debugger: Debugger, argument: str) -> None:
-        """Looks at all threads."""
-        given = options.without_expression(options.parser("gomap threads"), argument)
-        session, current = debugger.session(), debugger.current()
-        with debugger.undisturbed():
-            Lines(debugger, given.json).show(session.threads(debugger.threads(), current))
 
 
 class Watch(Command):

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, Protocol
 #: A register's value, by its name.
 Registers = Callable[[str], int]
 
+#: What a trap calls with the thread that is in it; it says whether the process shall stay stopped.
+Handler = Callable[[int, Registers], bool]
+
 
 class Frame(NamedTuple):
     """A frame of a stack."""
@@ -20,19 +23,12 @@ class Frame(NamedTuple):
 
 
 class Tracer(Protocol):
-    """The traps of one watch.
-
-    While they are set, `on_flag` and `on_fatal` are called with the thread and its registers for each stop at
-    the flag byte or at a fatal function, and say whether the process shall stay stopped."""
+    """The traps of one watch."""
 
     def armed(
-        self,
-        flag: int,
-        fatal: frozenset[int],
-        on_flag: Callable[[int, Registers], bool],
-        on_fatal: Callable[[int, Registers], bool],
+        self, flag: int, fatal: frozenset[int], on_flag: Handler, on_fatal: Handler
     ) -> AbstractContextManager[None]:
-        """Sets the traps, and takes them away however it ends."""
+        """Sets a trap at the flag byte and at each fatal function, and takes them away however it ends."""
         ...
 
     def resume(self, deadline: float) -> str | None:

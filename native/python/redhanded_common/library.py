@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from .failure import Failure
 
@@ -35,6 +36,18 @@ def core() -> ModuleType:
             f"{REBUILD} and start the debugger again"
         )
     return module
+
+
+_programs: dict[tuple[str, int], Any] = {}
+
+
+def program(path: str) -> Any:
+    """An executable, opened once for as long as it doesn't change on disk."""
+    changed = Path(path).stat().st_mtime_ns if Path(path).exists() else 0
+    if (path, changed) not in _programs:
+        _programs.clear()
+        _programs[path, changed] = core().Program(path)
+    return _programs[path, changed]
 
 
 def _load(path: Path) -> ModuleType:

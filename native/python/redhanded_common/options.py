@@ -49,8 +49,13 @@ def with_expression(of: argparse.ArgumentParser, argument: str) -> tuple[argpars
     """The same for a command that needs an expression."""
     options, expression = parse(of, argument)
     if not expression:
-        raise Failure(f"{of.prog}: which map? Try `{of.prog} main.shared`; Tab lists the variables")
+        raise no_expression(of.prog)
     return options, expression
+
+
+def no_expression(command: str) -> Failure:
+    """What to say to a command that lacks its expression."""
+    return Failure(f"{command}: which map? Try `{command} main.shared`; `gomap maps` lists them")
 
 
 def without_expression(of: argparse.ArgumentParser, argument: str) -> argparse.Namespace:

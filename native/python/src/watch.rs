@@ -202,14 +202,13 @@ impl Watch {
         })
     }
 
-    /// How the watch ended: `overlap`, `time`, `count`, `interrupted`, `stopped` or `exited`.
+    /// How the watch ended (`overlap`, `time`, `count`, `interrupted`, `stopped` or `exited`); its accesses, traps,
+    /// overlaps and rescues; how long it took, and for how much of that a thread was held.
     #[staticmethod]
     fn summary(
         outcome: &str,
-        accesses: u64,
-        overlaps: u64,
-        rescued: u64,
-        seconds: f64,
+        counts: (u64, u64, u64, u64),
+        seconds: (f64, f64),
         notes: Vec<String>,
     ) -> PyResult<Shown> {
         let outcome = match outcome {
@@ -221,7 +220,8 @@ impl Watch {
             "exited" => Outcome::Exited,
             other => return Err(PyValueError::new_err(format!("no such outcome: {other}"))),
         };
-        Ok(Shown::new(WatchSummary { outcome, accesses, overlaps, rescued, seconds, notes }))
+        let ((accesses, traps, overlaps, rescued), (seconds, held_seconds)) = (counts, seconds);
+        Ok(Shown::new(WatchSummary { outcome, accesses, traps, overlaps, rescued, seconds, held_seconds, notes }))
     }
 }
 

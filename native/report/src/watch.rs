@@ -28,16 +28,27 @@ pub enum Outcome {
 pub struct WatchSummary {
     /// Why it ended.
     pub outcome: Outcome,
-    /// Traps on the flag byte.
+    /// Accesses to the map: traps on the flag byte, but for the first halves of changes.
     pub accesses: u64,
+    /// Traps that stopped a thread, at the flag byte or on its way to end the process.
+    pub traps: u64,
     /// Overlaps.
     pub overlaps: u64,
     /// How many of them the process outlived because one goroutine was kept waiting.
     pub rescued: u64,
     /// How long it took, in seconds.
     pub seconds: f64,
+    /// For how much of that a thread was held, in seconds.
+    pub held_seconds: f64,
     /// What else there is to say, a line each.
     pub notes: Vec<String>,
+}
+
+impl WatchSummary {
+    /// From one trap to the next on average, beside the holds. Where the map is busy, that is what a trap costs.
+    fn milliseconds_a_trap(&self) -> Option<f64> {
+        (self.traps > 0).then(|| (self.seconds - self.held_seconds) * 1e3 / self.traps as f64)
+    }
 }
 
 impl Report for WatchSummary {
@@ -63,6 +74,10 @@ impl Report for WatchSummary {
             text.push_str(&format!(", {} outlived", self.rescued));
         }
         text.push_str(&format!("; {ended}.\n"));
+        if let Some(each) = self.milliseconds_a_trap() {
+            let traps = plural(self.traps, "trap", "traps");
+            text.push_str(&format!("{traps}, one every {each:.2} ms beside the holds.\n"));
+        }
         for note in &self.notes {
             text.push_str(&paint(palette.heading, note));
             text.push('\n');
