@@ -98,7 +98,8 @@ class Gdb:
     def pid(self) -> int | None:
         """The process's number, if it runs on this machine."""
         pid = gdb.selected_inferior().pid
-        return pid if procfs.is_here(pid) else None
+        is_here = inferior.connection() == "native" or procfs.is_traced(pid, by="gdbserver")
+        return pid if is_here else None
 
     def tracer(self) -> GdbTracer:
         """For one watch."""

@@ -71,7 +71,7 @@ def require_live(command: str) -> None:
     if kind == "core":
         raise Failure(f"gomap {command} needs a live process: a core file doesn't run")
     if not kind:
-        raise Failure("no process: start one with `run` or `start`, or attach with `attach PID`")
+        raise Failure("no process: start one with `run`, or attach with `attach PID`")
     thread = gdb.selected_thread()
     if thread is None or not thread.is_stopped():
         raise Failure("the process is running: `interrupt` it first")

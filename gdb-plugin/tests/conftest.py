@@ -7,47 +7,19 @@ full product, takes the first gdb with the first version, the second with the se
 """
 
 import itertools
-import json
-import os
-import shutil
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "native/python/tests"))
+
 from debugger import Gdb
-from go_programs import Builder, Corpus, Sample, Toolchain, Values
+from fixtures import build, builder, corpus, file_named_by, start, started, toolchains, values
+from go_programs import Toolchain
 
-HOW = "run the tests with `cargo xtask test`"
-
-#: The versions tested by default: one with classic maps, one with Swiss ones.
-SLICE = ("1.23.4", "1.27.3")
-
-#: How a program is built to be debugged.
-UNOPTIMIZED = ("-gcflags=all=-N -l",)
-
-
-def _file(variable: str, default: str = "") -> Path:
-    path = Path(os.environ.get(variable) or default)
-    if not path.is_file():
-        raise pytest.UsageError(f"{variable} names no file: {HOW}")
-    return path
-
-
-def _gdbs() -> list[Gdb]:
-    return [
-        Gdb("gdb13", str(_file("REDHANDED_GDB13", shutil.which("gdb") or ""))),
-        Gdb("gdb18", str(_file("REDHANDED_GDB18"))),
-    ]
-
-
-def _toolchains() -> list[Toolchain]:
-    listed = json.loads(_file("REDHANDED_TOOLCHAINS").read_text())
-    wanted = list(listed) if os.environ.get("REDHANDED_ALL") == "1" else list(SLICE)
-    if missing := [version for version in wanted if version not in listed]:
-        raise pytest.UsageError(f"no toolchain of Go {', '.join(missing)}: {HOW}")
-    return [Toolchain(version, Path(listed[version])) for version in wanted]
+__all__ = ["build", "builder", "corpus", "start", "started", "values"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,8 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "newest: only the newest gdb")
     # Fixtures end their processes also when whoever runs the tests gives up on them.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    _file("REDHANDED_NATIVE")
-    config.stash[GDBS], config.stash[TOOLCHAINS] = _gdbs(), _toolchains()
+    file_named_by("REDHANDED_NATIVE")
+    config.stash[GDBS], config.stash[TOOLCHAINS] = Gdb.all(), toolchains()
 
 
 GDBS = pytest.StashKey[list[Gdb]]()
@@ -81,56 +53,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("gdb", gdbs, ids=[gdb.name for gdb in gdbs])
 
 
-@pytest.fixture(scope="session")
-def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
-    """Builds the programs."""
-    return Builder(tmp_path_factory.mktemp("programs"))
-
-
-@pytest.fixture
-def build(builder: Builder, go: Toolchain) -> Callable[..., Path]:
-    """Builds a program with the Go version of the test: `build("clobber", "-ldflags=-w")`."""
-    return lambda name, *flags: builder.build(go, name, *flags)
-
-
-@pytest.fixture
-def started() -> Iterator[ExitStack]:
-    """What is put here ends with the test."""
-    with ExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-def start(build: Callable[..., Path], started: ExitStack) -> Callable[..., Sample]:
-    """Starts a sample: `start("clobber")`."""
-
-    def start(name: str, *flags: str) -> Sample:
-        sample = Sample(build(name, *flags))
-        started.callback(sample.kill)
-        return sample
-
-    return start
-
-
-@pytest.fixture
-def values(build: Callable[..., Path], started: ExitStack) -> Values:
-    """The program with values of every kind, as one debugs it: without optimisation."""
-    made = Values(build("values", *UNOPTIMIZED))
-    started.callback(made.kill)
-    return made
-
-
 @pytest.fixture
 def gdbserver(gdb: Gdb) -> str:
     """The gdbserver that comes with this gdb, or else any."""
-    beside = Path(gdb.path).with_name("gdbserver")
-    found = str(beside) if beside.is_file() else shutil.which("gdbserver")
-    return found or str(_file("REDHANDED_GDB18").with_name("gdbserver"))
-
-
-@pytest.fixture
-def corpus(build: Callable[..., Path], started: ExitStack) -> Corpus:
-    """The program that tells of its own map headers."""
-    made = Corpus(build("headers"))
-    started.callback(made.kill)
-    return made
+    return gdb.gdbserver()

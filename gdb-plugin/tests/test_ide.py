@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import UNOPTIMIZED
 from dap import Ide, ide
 from debugger import Gdb
+from fixtures import UNOPTIMIZED
 from go_programs import Values
 
 #: gdb speaks DAP since version 14.

@@ -14,20 +14,11 @@ from . import commands, signals
 
 def load(debugger: lldb.SBDebugger, again: bool) -> None:
     """Registers the commands. Called by the loader; `again` after an unload."""
-    interpreter = debugger.GetCommandInterpreter()
-    container = HELP.split("\n", 1)[0]
-    for line in (
-        f"command container add --overwrite --help '{container}' gomap",
-        *(
-            f"command script add --overwrite --class {commands.__name__}.{command.__name__} gomap {name}"
-            for name, command in commands.COMMANDS.items()
-        ),
-    ):
-        result = lldb.SBCommandReturnObject()
-        interpreter.HandleCommand(line, result)
-        if not result.Succeeded():
-            print(f"Redhanded: {result.GetError().strip()}")
-            return
+    container = f"--help {_quoted(HELP.splitlines()[0])} --long-help {_quoted(HELP)} gomap"
+    _run(debugger, f"command container add --overwrite {container}")
+    for name, command in commands.COMMANDS.items():
+        kind = f"{commands.__name__}.{command.__name__}"
+        _run(debugger, f"command script add --overwrite --class {kind} gomap {name}")
     if signals.quieten(debugger) and not again:
         print(signals.SAID)
 
@@ -35,5 +26,17 @@ def load(debugger: lldb.SBDebugger, again: bool) -> None:
 def unload(debugger: lldb.SBDebugger) -> None:
     """Takes back all that loading has done: `script redhanded_lldb.unload(lldb.debugger)`."""
     signals.restore(debugger)
+    _run(debugger, "command container delete gomap")
+
+
+def _run(debugger: lldb.SBDebugger, command: str) -> None:
     result = lldb.SBCommandReturnObject()
-    debugger.GetCommandInterpreter().HandleCommand("command container delete gomap", result)
+    debugger.GetCommandInterpreter().HandleCommand(command, result)
+    if not result.Succeeded():
+        raise RuntimeError(f"Redhanded: {result.GetError().strip()}")
+
+
+def _quoted(text: str) -> str:
+    """One word of a command."""
+    # Nothing is special between single quotes but the quote itself.
+    return "'" + text.replace("'", "'\"'\"'") + "'"

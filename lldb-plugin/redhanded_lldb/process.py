@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import lldb
-from redhanded_common import library
+from redhanded_common import library, procfs
 from redhanded_common.debugger import Frame, Registers
 from redhanded_common.failure import Failure
 
@@ -43,17 +42,9 @@ def is_core(process: lldb.SBProcess) -> bool:
 
 
 def local_pid(process: lldb.SBProcess) -> int | None:
-    """The number of a process that runs on this machine: one that an lldb-server of this machine traces."""
-    if not process.IsValid() or is_core(process):
-        return None
-    pid = process.GetProcessID()
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-        tracer = next(line.split()[1] for line in status.splitlines() if line.startswith("TracerPid:"))
-        name = Path(f"/proc/{tracer}/comm").read_text()
-    except (OSError, StopIteration):
-        return None
-    return pid if "lldb" in name else None
+    """The number of a process that runs on this machine."""
+    pid = process.GetProcessID() if process.IsValid() and not is_core(process) else 0
+    return pid if procfs.is_traced(pid, by="lldb") else None
 
 
 def threads(process: lldb.SBProcess) -> list[tuple[int, Registers]]:
@@ -91,10 +82,16 @@ def registers(frame: lldb.SBFrame) -> Registers:
 
 
 def _reader(process: lldb.SBProcess) -> Callable[[int, int], bytes | None]:
+    target = process.GetTarget()
+
     def read(address: int, length: int) -> bytes | None:
+        # What could be read tells more than the error: lldb 23 sets that also if it has read elsewhere.
         error = lldb.SBError()
         data = process.ReadMemory(address, length, error)
-        return data if error.Success() else None
+        if not data and is_core(process):
+            # A core may leave out what is in the executable.
+            data = target.ReadMemory(lldb.SBAddress(address, target), length, error)
+        return data if data and len(data) == length else None
 
     return read
 

@@ -114,6 +114,7 @@ class Catch:
         dying = self.watch.dying(self.now(), tid, registers)
         if dying is None:
             return False
+        self.looked_at[tid] = registers("rip")
         if self.options.rescue and self._rescue(tid, dying, registers):
             return False
         self.lines.show(self.watch.dying_line(dying, False))

@@ -1,4 +1,4 @@
-"""What the kernel tells of the traced threads while gdb itself is busy in a stop."""
+"""What the kernel tells of traced processes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,15 @@ def stopped_at(pid: int, but: int) -> Iterator[tuple[int, int]]:
                 yield tid, pc
 
 
-def is_here(pid: int) -> bool:
-    """Whether the process runs on this machine, and we may look."""
-    return Path(f"/proc/{pid}/task").is_dir()
+def is_traced(pid: int, by: str) -> bool:
+    """Whether the process is one of this machine, which a server of that name traces here: one of another
+    machine may have the same number."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        tracer = next(line.split()[1] for line in status.splitlines() if line.startswith("TracerPid:"))
+        return by in Path(f"/proc/{tracer}/comm").read_text()
+    except (OSError, StopIteration):
+        return False
 
 
 def _state(task: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from children import Child, eventually
 from kernel import switches
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 #: The folders of the programs, by their names.
 SOURCES = {
@@ -21,7 +21,7 @@ SOURCES = {
     "iterate-write": ROOT / "samples/iterate-write",
     "locked": ROOT / "samples/locked",
     "headers": ROOT / "native/gotarget/tests/headers",
-    "values": ROOT / "gdb-plugin/tests/values",
+    "values": ROOT / "native/python/tests/values",
 }
 
 #: A sample ends by itself after so long, in case that nobody is left to end it.
