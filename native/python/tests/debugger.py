@@ -128,7 +128,9 @@ class Debugger:
         for number in range(len(commands)):
             answer, mark, rest = rest.partition(f"{MARK} {number}\n")
             assert mark, f"no answer to {commands[number]}:\n{started.out}"
-            answers.append([self.said(line) for line in answer.splitlines() if not self.is_noise(line)])
+            # gdb says the mark on both of its streams.
+            lines = [line for line in answer.splitlines() if line != MARK and not self.is_noise(line)]
+            answers.append([self.said(line) for line in lines])
         return answers
 
     # What is different from one debugger to the next.
