@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from children import eventually
 from debugger import Gdb
-from go_programs import OF_ITS_RACE, Sample
-from kernel import changed_code, debug_controls, status, stopped_or_traced, threads
+from go_programs import OF_ITS_RACE, Sample, assert_untouched
 
 Start = Callable[[str], Sample]
 
@@ -84,21 +83,3 @@ def test_looking_leaves_nothing_in_the_process(gdb: Gdb, start: Start) -> None:
     assert_untouched(sample)
     sample.go()
     sample.assert_works_on()
-
-
-def assert_untouched(sample: Sample) -> None:
-    """Fails if a thread is stopped or traced, or anything else is left of gdb."""
-    assert not sample.has_ended(), sample.err
-    assert not stopped_or_traced(sample.pid)
-    assert_clean(sample)
-    assert not stopped_or_traced(sample.pid)
-
-
-def assert_clean(sample: Sample) -> None:
-    """Fails if a debug register or the code is not as it was, or a trap's signal is still on its way."""
-    assert changed_code(sample.pid) == []
-    controls = debug_controls(sample.pid)
-    assert len(controls) > 1
-    assert {tid: control for tid, control in controls.items() if control} == {}
-    pending = {tid: int(status(sample.pid, tid)["SigPnd"], 16) for tid in threads(sample.pid)}
-    assert not any(mask & 1 << signal.SIGTRAP - 1 for mask in pending.values()), pending

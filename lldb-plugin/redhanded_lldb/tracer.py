@@ -27,6 +27,8 @@ NO_SLOT = (
     "delete a watchpoint (`watchpoint list`)"
 )
 
+TAKEN = "one of your watchpoints is on the map's flag byte: delete it before (`watchpoint list`)"
+
 NO_WATCHPOINTS = (
     "the server at the other end can't watch memory: it knows no packet Z4; use lldb-server, as of lldb 19"
 )
@@ -76,6 +78,12 @@ class LldbTracer:
                     self._remove_watchpoint(flag)
 
     def _set_watchpoint(self, flag: int) -> None:
+        target = self._process.GetTarget()
+        for index in range(target.GetNumWatchpoints()):
+            theirs = target.GetWatchpointAtIndex(index)
+            begin = theirs.GetWatchAddress()
+            if theirs.IsEnabled() and begin <= flag < begin + theirs.GetWatchSize():
+                raise Failure(TAKEN)
         answer = self._ask(f"Z{ACCESS},{flag:x},1")
         if "UNIMPLEMENTED" in answer:
             raise Failure(NO_WATCHPOINTS)

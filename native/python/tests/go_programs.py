@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from children import Child, eventually
-from kernel import switches
+from kernel import changed_code, debug_controls, status, stopped_or_traced, switches, threads
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -143,6 +143,24 @@ class Values(Child):
     def go(self) -> None:
         """Lets it call its functions."""
         self.tell("go")
+
+
+def assert_untouched(sample: Sample) -> None:
+    """Fails if a thread is stopped or traced, or anything else is left of a debugger."""
+    assert not sample.has_ended(), sample.err
+    assert not stopped_or_traced(sample.pid)
+    assert_clean(sample)
+    assert not stopped_or_traced(sample.pid)
+
+
+def assert_clean(sample: Sample) -> None:
+    """Fails if a debug register or the code is not as it was, or a trap's signal is still on its way."""
+    assert changed_code(sample.pid) == []
+    controls = debug_controls(sample.pid)
+    assert len(controls) > 1
+    assert {tid: control for tid, control in controls.items() if control} == {}
+    pending = {tid: int(status(sample.pid, tid)["SigPnd"], 16) for tid in threads(sample.pid)}
+    assert not any(mask & 1 << signal.SIGTRAP - 1 for mask in pending.values()), pending
 
 
 def line_of(program: str, file: str, text: str) -> int:

@@ -61,9 +61,9 @@ def stopped_or_traced(pid: int) -> dict[int, str]:
 
 
 def debug_controls(pid: int) -> dict[int, int]:
-    """DR7 of each thread, 0 where no trap is set. gdb itself leaves old addresses in DR0 to DR3, which trap
-    nothing then."""
-    return {tid: _debug_register(tid, 7) for tid in threads(pid)}
+    """The enable bits in DR7 of each thread, 0 where no trap is set. gdb itself leaves old addresses in DR0
+    to DR3, and lldb-server their kinds in DR7, which trap nothing then."""
+    return {tid: _debug_register(tid, 7) & 0xFF for tid in threads(pid)}
 
 
 def _debug_register(tid: int, number: int) -> int:
