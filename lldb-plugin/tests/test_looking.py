@@ -1,11 +1,13 @@
 """The commands under `gomap` in a real lldb, on real Go processes."""
 
 import json
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
-from debugger import Lldb
-from go_programs import Corpus, Sample
+from debugger import Lldb, interrupt, said
+from go_programs import Corpus, Sample, Values
 
 Start = Callable[[str], Sample]
 
@@ -62,3 +64,29 @@ def test_an_unknown_variable_fails_with_one_line(lldb: Lldb, start: Start) -> No
     assert errors == ["error: no package variable main.sharde: did you mean main.shared?"]
     clobber.go()
     assert not clobber.has_ended()
+
+
+def test_a_million_entries_are_printed(lldb: Lldb, build: Callable[..., Path], started: ExitStack) -> None:
+    program = Values(build("values"), 1_000_000)
+    started.callback(program.kill)
+    ran = lldb.attach(program.pid, "gomap print main.many")
+    assert ran.status == 0, ran
+    assert sum(line.endswith(': "v"') for line in ran.out.splitlines()) == 1_000_000
+
+
+def test_long_work_is_interrupted(lldb: Lldb, build: Callable[..., Path], started: ExitStack) -> None:
+    program = Values(build("values"), 5_000_000)
+    started.callback(program.kill)
+    command = "gomap print main.many"
+    running = lldb.start(["-p", str(program.pid)], [Lldb.load, command, "detach"])
+    try:
+        running.wait_for_line(lambda line: line == f"(lldb) {command}\n")
+        # It takes some seconds.
+        time.sleep(0.3)
+        interrupt(running)
+        ran = said(running, running.wait())
+    finally:
+        running.kill()
+    assert "interrupted; what it has shown is not all" in ran.err, ran
+    assert ran.status == 1
+    assert 0 < sum(line.endswith(': "v"') for line in ran.out.splitlines()) < 5_000_000

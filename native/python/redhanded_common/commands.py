@@ -218,14 +218,20 @@ class Locals(Looking):
 class Listing(Command):
     """The commands that show all there is of something."""
 
+    #: Whether there is nothing to show while the process runs.
+    needs_threads = False
+
     def run(self, debugger: Debugger, argument: str) -> None:
         """Has the core look at all threads."""
         given = options.without_expression(options.parser(f"gomap {self.name}"), argument)
         session, current = debugger.session(), debugger.current()
         with debugger.undisturbed():
+            threads = debugger.threads()
+            if self.needs_threads and not threads:
+                raise Failure(f"gomap {self.name}: the process runs, with all its threads: interrupt it first")
             # The session's method has the command's name.
             look = getattr(session, self.name)
-            Lines(debugger, given.json).show(look(debugger.threads(), current))
+            Lines(debugger, given.json).show(look(threads, current))
 
 
 class Goroutines(Listing):
@@ -245,6 +251,7 @@ class Threads(Listing):
     it. Works on cores too."""
 
     name = "threads"
+    needs_threads = True
 
 
 class Watch(Command):

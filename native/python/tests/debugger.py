@@ -178,6 +178,9 @@ class Debugger:
         """The command that makes a process stop at a line."""
         raise NotImplementedError
 
+    #: The command that lets a process run, without waiting for it to stop.
+    run_on = ""
+
     def connect(self, port: int) -> str:
         """The command that connects to a server on this machine."""
         raise NotImplementedError
@@ -192,6 +195,7 @@ class Gdb(Debugger):
 
     load = LOAD
     page = "gdb.md"
+    run_on = "continue &"
     prompt = "(gdb) "
 
     @staticmethod
@@ -266,6 +270,7 @@ class Lldb(Debugger):
 
     load = f"command script import {ROOT}/lldb-plugin/redhanded.py"
     page = "lldb.md"
+    run_on = "script lldb.debugger.SetAsync(True); lldb.process.Continue()"
     prompt = "(lldb) "
 
     @staticmethod

@@ -49,6 +49,7 @@ class Stage:
             ("nothing", lambda: Scene([], [])),
             (f"the program {name}", lambda name: Scene(self._debugger.on_program(self._build(name)), [])),
             (f"attached to {name}", self._attached),
+            (f"attached to {name}, running", self._running),
             (f"attached to {name} without DWARF", lambda name: self._attached(name, flags=("-ldflags=-w",))),
             (f"attached to {name}, stopped in {function}", self._attached),
             (f"attached to {name}, stopped at {line}", self._attached),
@@ -65,6 +66,9 @@ class Stage:
         elif line:
             stop = [self._debugger.stop_at("main.go", line_of(name, "main.go", line)), "continue"]
         return Scene(["-p", str(started.pid)], stop, _at_the_mark(started.go))
+
+    def _running(self, name: str) -> Scene:
+        return self._attached(name)._replace(commands=[self._debugger.run_on])
 
     def _launched(self, name: str, function: str) -> Scene:
         program = self._debugger.on_program(self._build(name), "-for", LIFE)
