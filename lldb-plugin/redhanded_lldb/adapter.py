@@ -25,20 +25,20 @@ class Lldb:
         debugger: lldb.SBDebugger,
         context: lldb.SBExecutionContext,
         result: lldb.SBCommandReturnObject,
+        is_captured: bool,
     ) -> None:
         self._debugger, self._context, self._result = debugger, context, result
         self._process = context.GetProcess()
-        #: The text not shown yet. lldb copies all that a result has for each piece that is added.
+        #: Where text goes at once. lldb shows a result only when the command ends, and line by line, which
+        #: takes ten times as long as all the rest.
+        self._out = None if is_captured else debugger.GetOutputFile()
+        #: The text that is to be in the result. lldb copies all that this has for each piece that is added.
         self._waiting: list[str] = []
-        #: Where text goes at once, during a watch: what is in a result shows when the command ends.
-        self._out: lldb.SBFile | None = None
 
     def close(self) -> None:
-        """Shows what is left."""
-        text = "".join(self._waiting)
-        self._waiting.clear()
-        if text:
-            self._result.AppendMessage(text.removesuffix("\n"))
+        """Puts what was said into the result, where somebody wants that."""
+        if self._waiting:
+            self._result.AppendMessage("".join(self._waiting).removesuffix("\n"))
 
     def session(self) -> Any:
         """The process or core that lldb looks at."""
@@ -84,7 +84,7 @@ class Lldb:
         return "NO_COLOR" not in os.environ and self._debugger.GetUseColor()
 
     def write(self, text: str) -> None:
-        """Shows text; once there is a tracer at once."""
+        """Shows text; during a watch at once, whoever wants it."""
         if self._out is None:
             self._waiting.append(text)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import lldb
@@ -28,7 +29,9 @@ class GoMapCommand:
         result: lldb.SBCommandReturnObject,
     ) -> None:
         signals.quieten(debugger)
-        adapter = Lldb(debugger, context, result)
+        # Whoever runs a command from a script may want to have what it says; then nothing else must show it.
+        is_captured = sys._getframe().f_back is not None
+        adapter = Lldb(debugger, context, result, is_captured)
         try:
             commands.perform(lambda: self.command.run(adapter, argument))
         except Failure as failure:

@@ -49,6 +49,14 @@ def test_maps_are_printed_looked_up_and_checked(lldb: Lldb, start: Start) -> Non
     assert any(line.startswith("main.shared  map[int]int  0x") for line in ran.out.splitlines())
 
 
+def test_a_script_gets_what_a_command_says(lldb: Lldb, start: Start) -> None:
+    run = "lldb.debugger.GetCommandInterpreter().HandleCommand('gomap header main.shared', said)"
+    script = f"script said = lldb.SBCommandReturnObject(); {run}; print(f'[{{said.GetOutput()}}]')"
+    ran = lldb.attach(start("clobber").pid, script)
+    assert "[main.shared: map[int]int at 0x" in ran.out, ran
+    assert ran.out.count("main.shared: map[int]int at 0x") == 1
+
+
 def test_loading_twice_says_nothing(lldb: Lldb, start: Start) -> None:
     ran = lldb.attach(start("clobber").pid, Lldb.load, "gomap header main.shared")
     after = ran.out.partition(Lldb.load)[2].partition(Lldb.load)[2]
