@@ -228,7 +228,7 @@ class Listing(Command):
         with debugger.undisturbed():
             threads = debugger.threads()
             if self.needs_threads and not threads:
-                raise Failure(f"gomap {self.name}: the process runs, with all its threads: interrupt it first")
+                raise Failure(f"gomap {self.name}: all threads run: interrupt the process first")
             # The session's method has the command's name.
             look = getattr(session, self.name)
             Lines(debugger, given.json).show(look(threads, current))

@@ -108,6 +108,33 @@ class Debugger:
         finally:
             started.kill()
 
+    def attach(
+        self,
+        pid: int,
+        *commands: str,
+        seconds: float = PATIENCE,
+        go: Callable[[], None] | None = None,
+        interrupt_at: str | None = None,
+    ) -> Ran:
+        """Attaches to a process, loads the plugin, runs commands and lets go. `go` is called once the process
+        is stopped: what it writes to the process is read as soon as a command lets that run. The first line
+        that holds `interrupt_at` is answered with Ctrl-C."""
+        interrupted = False
+
+        def on_line(line: str) -> None:
+            nonlocal interrupted
+            if go is not None and line == MARK:
+                go()
+            if interrupt_at is not None and interrupt_at in line and not interrupted:
+                interrupted = True
+                interrupt(started)
+
+        started = self.start(["-p", str(pid)], [self.load, *commands, *self.let_go], on_line)
+        try:
+            return said(started, started.wait(seconds))
+        finally:
+            started.kill()
+
     def answers(
         self,
         arguments: Sequence[str],
@@ -178,6 +205,8 @@ class Debugger:
         """The command that makes a process stop at a line."""
         raise NotImplementedError
 
+    #: What it needs to be told at the end, to let the process go.
+    let_go: tuple[str, ...] = ()
     #: The command that lets a process run, without waiting for it to stop.
     run_on = ""
 
@@ -213,18 +242,6 @@ class Gdb(Debugger):
         # The one that is not asked would ask on the terminal, or the network, for what Go never has there.
         quiet = ["-nx", "-q", "-batch", "-iex", "set debuginfod enabled off"]
         return [self.path, *quiet, *given, *arguments]
-
-    def attach(
-        self, pid: int, *commands: str, seconds: float = PATIENCE, go: Callable[[], None] | None = None
-    ) -> Ran:
-        """Attaches to a process, loads the plugin, runs commands and lets go. `go` is called once the process
-        is stopped: what it writes to the process is read as soon as a command lets that run."""
-
-        def on_line(line: str) -> None:
-            if go is not None and line == MARK:
-                go()
-
-        return self.run(["-p", str(pid)], [self.load, *commands], seconds, on_line)
 
     def patient(self, commands: list[str]) -> AbstractContextManager[list[str]]:
         """The same commands."""
@@ -270,6 +287,7 @@ class Lldb(Debugger):
 
     load = f"command script import {ROOT}/lldb-plugin/redhanded.py"
     page = "lldb.md"
+    let_go = ("detach",)
     run_on = "script lldb.debugger.SetAsync(True); lldb.process.Continue()"
     prompt = "(lldb) "
 
@@ -286,30 +304,6 @@ class Lldb(Debugger):
         mark = f"script print({MARK!r}, flush=True)"
         given = [part for command in (mark, *commands) for part in ("-o", command)]
         return [self.path, "--no-lldbinit", "--batch", *given, *arguments]
-
-    def attach(
-        self,
-        pid: int,
-        *commands: str,
-        go: Callable[[], None] | None = None,
-        interrupt_at: str | None = None,
-    ) -> Ran:
-        """The same as of gdb. The first line that holds `interrupt_at` is answered with Ctrl-C."""
-        interrupted = False
-
-        def on_line(line: str) -> None:
-            nonlocal interrupted
-            if go is not None and line == MARK:
-                go()
-            if interrupt_at is not None and interrupt_at in line and not interrupted:
-                interrupted = True
-                interrupt(started)
-
-        started = self.start(["-p", str(pid)], [self.load, *commands, "detach"], on_line)
-        try:
-            return said(started, started.wait(PATIENCE))
-        finally:
-            started.kill()
 
     @contextmanager
     def patient(self, commands: list[str]) -> Iterator[list[str]]:
