@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::debugger::{Debugger, Release};
 use crate::samples::{self, Built};
 use crate::session::Session;
-use crate::{cdylib, go, system};
+use crate::{cdylib, go};
 
 /// The last release with classic maps that is widely used, and a Swiss one.
 pub(crate) const VERSIONS: [&str; 2] = ["1.23.4", "1.27.3"];
@@ -21,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(10 + 60);
 
 /// Shows it on each version; true if every one was caught.
 pub(crate) fn run(versions: &[String]) -> Result<bool> {
-    let gdb = system::gdb()?;
+    let gdb = Release::Gdb13.ready()?;
     let toolchains = go::toolchains(versions)?;
     let native = cdylib::build()?;
     let built = samples::build(&["clobber"], &toolchains)?;
@@ -32,11 +33,11 @@ pub(crate) fn run(versions: &[String]) -> Result<bool> {
     Ok(all)
 }
 
-fn show(version: &str, gdb: &Path, native: &Path, built: &Built) -> Result<bool> {
+fn show(version: &str, gdb: &Debugger, native: &Path, built: &Built) -> Result<bool> {
     let lines =
         [samples::marked_line("clobber", "writer A's write")?, samples::marked_line("clobber", "writer B's write")?];
     let session = Session {
-        gdb,
+        debugger: gdb,
         native,
         program: built.get("clobber", version)?,
         commands: &["gomap watch main.shared --hold 5 --for 10"],
@@ -57,7 +58,7 @@ fn show(version: &str, gdb: &Path, native: &Path, built: &Built) -> Result<bool>
         if lacks.is_empty() {
             return Ok(true);
         }
-        let gdb = ended.gdb.map_or("gdb hung".to_owned(), |status| format!("gdb: {status}"));
+        let gdb = ended.status.map_or("gdb hung".to_owned(), |status| format!("gdb: {status}"));
         let sample = if ended.sample.is_running()? { "clobber lives" } else { "clobber died of its race" };
         let next = if left > 0 { "once more" } else { "giving up" };
         eprintln!("Go {version}: not shown: {} ({gdb}; {sample}); {next}", lacks.join(", "));

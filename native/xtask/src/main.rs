@@ -5,6 +5,7 @@
 
 mod bench;
 mod cdylib;
+mod debugger;
 mod demo;
 mod fuzz;
 mod go;

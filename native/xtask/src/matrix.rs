@@ -1,15 +1,15 @@
 //! `cargo xtask matrix`: the proof's tables, and how often a race is caught, per Go version, against what is promised.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::python::{self, Venv};
+use crate::debugger::{Debugger, Kind, Release};
 use crate::samples::{self, Built};
-use crate::session::{Ended, Session};
+use crate::session::{Ended, Session, WATCHING};
 use crate::watch::{Said, parse, shows_both};
-use crate::{cdylib, go, ground, proof, system, test};
+use crate::{cdylib, go, ground, proof, test};
 
 /// The versions of the table: every release since 1.21 but 1.22, whose maps are 1.21's and 1.23's.
 const VERSIONS: [&str; 6] = ["1.21.13", "1.23.4", "1.24.11", "1.25.5", "1.26.6", "1.27.3"];
@@ -24,10 +24,11 @@ const RESCUE_RUNS: u32 = 10;
 /// For how long to rescue.
 const RESCUE_SECONDS: u32 = 20;
 
-/// How long gdb may take to start and to end.
+/// How long a debugger may take to start and to end.
 const SLACK: Duration = Duration::from_secs(60);
 
-/// How often a process must be seen to go on (its threads to go to sleep by themselves) after gdb has let go of it.
+/// How often a process must be seen to go on (its threads to go to sleep by themselves) after the
+/// debugger has let go of it.
 const NAPS: u64 = 20;
 
 /// How long it may take for that: some hundred times as long as it does.
@@ -39,9 +40,9 @@ pub(crate) struct Arguments {
     /// Go versions
     #[arg(long, value_name = "VERSION", default_values = VERSIONS)]
     go: Vec<String>,
-    /// Which gdb: Debian's 13, or 18 from the package index; both if it isn't said
-    #[arg(long, default_values = ["13", "18"], value_parser = ["13", "18"])]
-    gdb: Vec<String>,
+    /// Which debugger: Debian's gdb 13 and lldb 19, or newer ones from the package index; all if it isn't said
+    #[arg(long, value_enum, default_values_t = Release::ALL)]
+    debugger: Vec<Release>,
     /// Don't run the tests with every version
     #[arg(long)]
     no_tests: bool,
@@ -83,29 +84,28 @@ fn races(arguments: &Arguments, tables: &mut Vec<String>) -> Result<bool> {
     let toolchains = go::toolchains(&arguments.go)?;
     let native = cdylib::build()?;
     let mut kept = true;
-    for gdb in &arguments.gdb {
-        let path = debugger(gdb)?;
+    for release in &arguments.debugger {
+        let debugger = release.ready()?;
         let bench = Bench {
-            gdb: &path,
+            debugger: &debugger,
             native: &native,
             built: samples::build(&["clobber", "locked"], &toolchains)?,
             runs: arguments.runs,
             seconds: arguments.seconds,
         };
         let rows = arguments.go.iter().map(|version| bench.row(version)).collect::<Result<Vec<_>>>()?;
-        kept &= rows.iter().all(|row| row.is_as_promised(arguments.runs));
-        tables.push(table(&rows, gdb, arguments));
+        kept &= rows.iter().all(|row| row.is_as_promised(arguments.runs, release.kind()));
+        tables.push(table(&rows, *release, arguments));
     }
     Ok(kept)
 }
 
-fn debugger(version: &str) -> Result<PathBuf> {
-    if version == "13" {
-        return system::gdb();
+/// How many of how many runs must catch both culprits, or outlive the race.
+fn promised(kind: Kind) -> (u32, u32) {
+    match kind {
+        Kind::Gdb => (19, 20),
+        Kind::Lldb => (9, 10),
     }
-    let venv = Venv::open()?;
-    venv.install(&[python::GDB])?;
-    Ok(venv.program("gdb"))
 }
 
 /// What was counted for one version.
@@ -120,23 +120,24 @@ struct Row {
 }
 
 impl Row {
-    fn is_as_promised(&self, runs: u32) -> bool {
-        // 19 of 20.
-        self.caught * 20 >= runs * 19 && self.accused == 0 && self.survived.is_none_or(|count| count == RESCUE_RUNS)
+    fn is_as_promised(&self, runs: u32, kind: Kind) -> bool {
+        let (least, of) = promised(kind);
+        let survived = self.survived.is_none_or(|count| count * of >= RESCUE_RUNS * least);
+        self.caught * of >= runs * least && self.accused == 0 && survived
     }
 }
 
-fn table(rows: &[Row], gdb: &str, arguments: &Arguments) -> String {
+fn table(rows: &[Row], release: Release, arguments: &Arguments) -> String {
     let Arguments { runs, seconds, .. } = arguments;
     let mut lines = vec![
-        format!("gdb {gdb}; {runs} runs of up to {seconds} s each; rescue: {RESCUE_RUNS} runs of {RESCUE_SECONDS} s"),
+        format!("{release}; {runs} runs of up to {seconds} s each; rescue: {RESCUE_RUNS} runs of {RESCUE_SECONDS} s"),
         String::new(),
         format!("| Go | clobber: both culprits | locked: reports | clobber: outlives {OVERLAPS} overlaps | |"),
         "|---|---|---|---|---|".to_owned(),
     ];
     for row in rows {
         let survived = row.survived.map_or("–".to_owned(), |count| format!("{count} of {RESCUE_RUNS}"));
-        let verdict = if row.is_as_promised(*runs) { "ok" } else { "TOO FEW OR TOO MANY" };
+        let verdict = if row.is_as_promised(*runs, release.kind()) { "ok" } else { "TOO FEW OR TOO MANY" };
         lines.push(format!(
             "| {} | {} of {runs} | {} of {runs} | {survived} | {verdict} |",
             row.version, row.caught, row.accused
@@ -152,12 +153,12 @@ struct Seen {
     races: u64,
     accesses: u64,
     end: Option<(String, u64, u64)>,
-    /// What gdb said that is no JSON.
+    /// What the debugger said that is no JSON.
     other: Vec<String>,
 }
 
 struct Bench<'a> {
-    gdb: &'a Path,
+    debugger: &'a Debugger,
     native: &'a Path,
     built: Built,
     runs: u32,
@@ -206,11 +207,16 @@ impl Bench<'_> {
     fn watch(&self, sample: &str, version: &str, command: &str, seconds: u32) -> Result<(Seen, Ended)> {
         let mut seen = Seen::default();
         let limit = Duration::from_secs(seconds.into()) + SLACK;
-        // With --json the plugin announces nothing. It needn't: gdb has stopped the sample by now, and the sample
-        // reads what it waits for only when the watch lets it run.
-        let commands = &["echo Watching\\n", command];
-        let session =
-            Session { gdb: self.gdb, native: self.native, program: self.built.get(sample, version)?, commands, limit };
+        // With --json the plugin announces nothing. It needn't: the debugger has stopped the sample by now, and the
+        // sample reads what it waits for only when the watch lets it run.
+        let watching = self.debugger.say(WATCHING);
+        let session = Session {
+            debugger: self.debugger,
+            native: self.native,
+            program: self.built.get(sample, version)?,
+            commands: &[&watching, command],
+            limit,
+        };
         let ended = session.run(
             |_| (),
             |line| match parse(line) {
@@ -233,7 +239,7 @@ impl Bench<'_> {
             let (so, seen, ended) = run()?;
             count += u32::from(so);
             let end = seen.end.map_or_else(
-                || format!("no end; gdb said: {}", seen.other.join("; ")),
+                || format!("no end; the debugger said: {}", seen.other.join("; ")),
                 |(outcome, overlaps, rescued)| format!("{outcome}, {overlaps} overlaps, {rescued} rescued"),
             );
             let sample = ended.sample.end()?;

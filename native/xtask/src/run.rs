@@ -54,6 +54,22 @@ impl Tended {
         receiver
     }
 
+    /// Hands over each line of its output, and waits for its end. What it leaves of its group is killed: else that
+    /// would hold the output open.
+    pub(crate) fn follow(mut self, mut each: impl FnMut(Line)) -> Result<ExitStatus> {
+        let lines = self.lines();
+        loop {
+            match lines.recv_timeout(GLANCE) {
+                Ok(line) => each(line),
+                Err(mpsc::RecvTimeoutError::Timeout) if self.is_running()? => {}
+                Err(_) => break,
+            }
+        }
+        let status = self.wait()?;
+        lines.iter().for_each(each);
+        Ok(status)
+    }
+
     /// Waits for its end, and kills what it left of its group.
     pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
         waitid(Id::Pid(self.pid()), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)?;
@@ -190,6 +206,14 @@ mod tests {
         assert!(kill(pid, None).is_err());
         // Both held the pipe's other end: it closes when the last of them is dead.
         assert!(lines.recv().is_err());
+    }
+
+    #[test]
+    fn what_a_child_leaves_behind_does_not_hold_us_up() {
+        let child = Tended::spawn(shell("sleep 1000 & echo first; exit 3").stdout(Stdio::piped())).unwrap();
+        let mut count = 0;
+        let status = child.follow(|_| count += 1).unwrap();
+        assert_eq!((status.code(), count), (Some(3), 1));
     }
 
     #[test]

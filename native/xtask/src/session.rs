@@ -1,4 +1,4 @@
-//! One gdb on one sample: the sample waits until gdb watches, then runs until gdb lets go.
+//! One debugger on one sample: the sample waits until the debugger watches, then runs until that lets go.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::ground;
+use crate::debugger::Debugger;
 use crate::run::{Line, Tended};
 
 /// How long a sample may take to say that it is ready.
@@ -18,44 +18,38 @@ const READY: Duration = Duration::from_secs(20);
 /// How often a wait looks.
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// How the plugin's first line begins: from here on it sees every access.
-const WATCHING: &str = "Watching";
+/// How the line begins that lets the sample go. It is the first one of a watch without --json: from here on it
+/// sees every access.
+pub(crate) const WATCHING: &str = "Watching";
 
 /// What is to run.
 pub(crate) struct Session<'a> {
-    pub(crate) gdb: &'a Path,
+    pub(crate) debugger: &'a Debugger,
     /// The library that the plugin loads.
     pub(crate) native: &'a Path,
     /// The sample.
     pub(crate) program: &'a Path,
-    /// The gdb commands, such as "gomap watch main.shared".
+    /// The debugger's commands, such as "gomap watch main.shared".
     pub(crate) commands: &'a [&'a str],
-    /// How long gdb may take for all of it.
+    /// How long the debugger may take for all of it.
     pub(crate) limit: Duration,
 }
 
 /// The state in which a session ends.
 pub(crate) struct Ended {
-    /// How gdb ended; none if it had to be killed.
-    pub(crate) gdb: Option<ExitStatus>,
+    /// How the debugger ended; none if it had to be killed.
+    pub(crate) status: Option<ExitStatus>,
     pub(crate) sample: Sample,
 }
 
 impl Session<'_> {
-    /// Starts the sample and gdb; hands over the command line, then each line that gdb prints.
+    /// Starts the sample and the debugger; hands over the command line, then each line that the debugger prints.
     pub(crate) fn run(&self, started: impl FnOnce(&str), mut each: impl FnMut(&str)) -> Result<Ended> {
         let mut sample = Sample::start(self.program)?;
-        let mut command = Command::new(self.gdb);
-        command
-            .current_dir(ground::root())
-            .env("REDHANDED_NATIVE", self.native)
-            // Without auto-load gdb doesn't lecture on Go's own script, which it declines to load anyway.
-            .args(["-nx", "-q", "-batch", "-iex", "set auto-load off", "-iex", "set print thread-events off"])
-            .args(["-p", &sample.pid().to_string(), "-ex", "source gdb-plugin/redhanded.py"])
-            .args(self.commands.iter().flat_map(|command| ["-ex", command]));
+        let mut command = self.debugger.on(&sample.pid().to_string(), self.native, self.commands);
         started(&typed(&command));
-        let mut gdb = Tended::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
-        let lines = gdb.lines();
+        let mut debugger = Tended::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+        let lines = debugger.lines();
         let end = Instant::now() + self.limit;
         let mut waiting = true;
         loop {
@@ -68,11 +62,11 @@ impl Session<'_> {
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => return Ok(Ended { gdb: None, sample }),
+                Err(RecvTimeoutError::Timeout) => return Ok(Ended { status: None, sample }),
             }
         }
-        let gdb = gdb.wait_for(end.saturating_duration_since(Instant::now()))?;
-        Ok(Ended { gdb, sample })
+        let status = debugger.wait_for(end.saturating_duration_since(Instant::now()))?;
+        Ok(Ended { status, sample })
     }
 }
 
@@ -82,7 +76,8 @@ fn typed(command: &Command) -> String {
         word if word.contains(' ') => format!("'{word}'"),
         word => word.into_owned(),
     };
-    std::iter::once(OsStr::new("gdb")).chain(command.get_args()).map(quoted).collect::<Vec<_>>().join(" ")
+    let program = Path::new(command.get_program()).file_name();
+    program.into_iter().chain(command.get_args()).map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// A sample that waits, or runs.

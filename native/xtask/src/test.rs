@@ -1,11 +1,12 @@
 //! `cargo xtask test`: everything that must pass.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
 use crate::cdylib::{self, cargo};
+use crate::debugger::Release;
 use crate::python::{self, Venv};
 use crate::run::{Line, Tended, visibly};
 use crate::tally::Tally;
@@ -43,10 +44,11 @@ const LINTS: [Step; 5] = [
 ];
 
 /// What runs programs.
-const TESTS: [Step; 3] = [
+const TESTS: [Step; 4] = [
     Step { name: "cargo test", check: cargo_test },
     Step { name: "pytest in gdb", check: |extent| pytest("gdb-plugin/tests", extent) },
     Step { name: "pytest in lldb", check: |extent| pytest("lldb-plugin/tests", extent) },
+    Step { name: "scenarios", check: |extent| pytest("native/python/tests", extent) },
 ];
 
 /// What looks for inputs that do harm.
@@ -147,8 +149,6 @@ fn cargo_test_of(extent: Extent, which: &[&str], figures: Option<&Path>) -> Resu
     let (name, value) = extent.env();
     go::toolchains(&go::VERSIONS)?;
     let native = cdylib::build()?;
-    let venv = Venv::open()?;
-    venv.install(&[python::GDB])?;
     let mut command = cargo();
     command
         .args(["test", "--no-fail-fast"])
@@ -156,8 +156,7 @@ fn cargo_test_of(extent: Extent, which: &[&str], figures: Option<&Path>) -> Resu
         .env(name, value)
         .env("REDHANDED_TOOLCHAINS", go::record_path()?)
         .env("REDHANDED_NATIVE", native)
-        .env("REDHANDED_GDB13", system::gdb()?)
-        .env("REDHANDED_GDB18", venv.program("gdb"));
+        .envs(debuggers(&[Release::Gdb13, Release::Gdb18])?);
     if let Some(figures) = figures {
         command.env("REDHANDED_FIGURES", figures).envs(go::debian().map(|go| ("REDHANDED_GO119", go)));
     }
@@ -170,9 +169,9 @@ fn pytest(folder: &str, extent: Extent) -> Result<Tally> {
     let (name, value) = extent.env();
     go::toolchains(&go::VERSIONS)?;
     let native = cdylib::build()?;
-    let (gdb, lldb) = (system::gdb()?, system::lldb()?);
+    let debuggers = debuggers(&Release::ALL)?;
     let venv = Venv::open()?;
-    venv.install(&[python::PYTEST, python::GDB])?;
+    venv.install(&[python::PYTEST])?;
     let mut tally = Tally::default();
     let passed = follow(
         Command::new(venv.program("python"))
@@ -182,9 +181,7 @@ fn pytest(folder: &str, extent: Extent) -> Result<Tally> {
             .env(name, value)
             .env("REDHANDED_TOOLCHAINS", go::record_path()?)
             .env("REDHANDED_NATIVE", native)
-            .env("REDHANDED_GDB13", gdb)
-            .env("REDHANDED_GDB18", venv.program("gdb"))
-            .env("REDHANDED_LLDB", lldb),
+            .envs(debuggers),
         |line| {
             // Only the last such line is pytest's own: others may be a failed test's output.
             let counted = Tally::pytest(line);
@@ -196,13 +193,18 @@ fn pytest(folder: &str, extent: Extent) -> Result<Tally> {
     Ok(tally.checked(passed))
 }
 
+/// What tells the tests where each debugger is.
+fn debuggers(releases: &[Release]) -> Result<Vec<(&'static str, PathBuf)>> {
+    releases.iter().map(|release| Ok((release.variable(), release.program()?))).collect()
+}
+
 /// Shows a command's output line by line, and hands each line over; true if it ended well.
 fn follow(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
-    let mut child = Tended::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
-    for line in child.lines() {
+    let child = Tended::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+    let status = child.follow(|line| {
         let (Line::Out(line) | Line::Err(line)) = line;
         println!("{line}");
         each(&line);
-    }
-    Ok(child.wait()?.success())
+    })?;
+    Ok(status.success())
 }

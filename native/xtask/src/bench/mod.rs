@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: how fast maps are read and how much memory that takes, beside Delve and gdb with Go's
-//! own script. Whole processes, from start to end, by turns, medians.
+//! own script. Whole processes, from start to end, by turns, medians; but inside lldb without lldb's own start.
 
 pub(crate) mod measured;
 mod subject;
+mod table;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -10,10 +11,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
 
 use crate::{go, ground};
 use subject::Subject;
+use table::{MEMORY, Row, Scan, Took};
 use tools::Tools;
 
 /// The Go of the processes: Swiss maps, and classic ones for Go's own script.
@@ -22,13 +23,6 @@ const CLASSIC: &str = "1.23.4";
 
 /// A program that takes longer is run only once.
 const SLOW: f64 = 20.0;
-
-/// The most memory that printing may take, in KiB, and the most bytes of the map that `get` may read.
-const MEMORY: i64 = 64 << 10;
-const GET_BYTES: u64 = 64 << 10;
-
-/// The least part of the bare system call's speed that a scan must have.
-const SCAN: f64 = 0.5;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -45,25 +39,6 @@ pub(crate) struct Arguments {
     /// Seconds after which a command is given up
     #[arg(long, default_value_t = 600)]
     cap: u64,
-}
-
-/// What a command took: the median of its runs.
-#[derive(Clone, Copy)]
-enum Took {
-    Seconds { wall: f64, processor: f64, peak_kib: i64, runs: usize },
-    MoreThan(f64),
-    Absent,
-}
-
-/// One row of the table.
-struct Row {
-    what: String,
-    ours: Took,
-    theirs: Vec<(&'static str, Took)>,
-    /// How many times faster we have to be.
-    promised: Option<f64>,
-    /// The most memory that we may take, in KiB.
-    memory: Option<i64>,
 }
 
 struct Bench<'a> {
@@ -86,6 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let (row, scan) = bench.many(&swiss)?;
     rows.extend(row);
     rows.push(bench.in_gdb(&classic, go(CLASSIC)?)?);
+    rows.push(bench.in_lldb(&swiss)?);
 
     let kept = rows.iter().all(Row::is_kept) && scan.is_kept();
     let text = bench.table(&rows, &scan);
@@ -189,6 +165,29 @@ impl Bench<'_> {
         })
     }
 
+    /// lldb takes longer to start and to attach than to print, so that is taken off.
+    fn in_lldb(&self, program: &Path) -> Result<Row> {
+        let entries = self.arguments.entries;
+        let subject = Subject::start(program, &[&entries.to_string()])?;
+        let pid = subject.pid();
+        let last = format!("{}: {}", entries - 1, 2 * (entries - 1));
+        let header = "gomap header main.Entries";
+        let with = self.tools.lldb(&[header, "gomap print main.Entries"], &pid);
+        let without = self.tools.lldb(&[header], &pid);
+        let alone = self.tools.redhanded(&["print", "main.Entries"], &pid);
+        let [with, without, alone] =
+            self.by_turns([(Some(with), last.as_str()), (Some(without), "hash seed"), (Some(alone), &last)])?;
+        Ok(Row {
+            what: format!(
+                "print all {entries} entries inside lldb (lldb with `gomap print`, less lldb without it), beside the whole of `redhanded print`"
+            ),
+            ours: with.less(without),
+            theirs: vec![("`redhanded print`", alone)],
+            promised: Some(0.5),
+            memory: None,
+        })
+    }
+
     /// Runs several commands by turns, so that all meet the same machine; each must print what is expected.
     fn by_turns<const N: usize>(&self, commands: [(Option<Command>, &str); N]) -> Result<[Took; N]> {
         let mut runs: [Vec<measured::Run>; N] = std::array::from_fn(|_| Vec::new());
@@ -251,147 +250,8 @@ impl Bench<'_> {
     }
 }
 
-impl Took {
-    fn wall(self) -> Option<f64> {
-        match self {
-            Took::Seconds { wall, .. } | Took::MoreThan(wall) => Some(wall),
-            Took::Absent => None,
-        }
-    }
-
-    fn text(self) -> String {
-        match self {
-            Took::Seconds { wall, processor, peak_kib, runs } => {
-                let once = if runs == 1 { ", one run" } else { "" };
-                format!("{wall:.3} s ({processor:.3} s, {} MiB{once})", peak_kib / 1024)
-            }
-            Took::MoreThan(seconds) => format!("given up after {seconds} s"),
-            Took::Absent => "not here".to_owned(),
-        }
-    }
-}
-
-impl Row {
-    /// How many times faster we are than each of the others.
-    fn ratios(&self) -> impl Iterator<Item = (&'static str, f64, bool)> {
-        let ours = self.ours.wall();
-        self.theirs
-            .iter()
-            .filter_map(move |(name, took)| Some((*name, took.wall()? / ours?, matches!(took, Took::MoreThan(_)))))
-    }
-
-    fn is_kept(&self) -> bool {
-        let fast = self.promised.is_none_or(|promised| self.ratios().all(|(_, ratio, _)| ratio >= promised));
-        let small = match (self.memory, self.ours) {
-            (Some(most), Took::Seconds { peak_kib, .. }) => peak_kib <= most,
-            (Some(_), _) => false,
-            (None, _) => true,
-        };
-        fast && small
-    }
-
-    fn line(&self) -> String {
-        let theirs: Vec<String> = self.theirs.iter().map(|(name, took)| format!("{name}: {}", took.text())).collect();
-        let ratio =
-            |(name, ratio, more): (&str, f64, bool)| format!("{}{ratio:.0}× ({name})", if more { ">" } else { "" });
-        let ratios: Vec<String> = self.ratios().map(ratio).collect();
-        let mut promised: Vec<String> = self.promised.iter().map(|times| format!("≥ {times}×")).collect();
-        promised.extend(self.memory.map(|most| format!("≤ {} MiB", most / 1024)));
-        format!(
-            "| {} | {} | {} | {} | {} | {} |",
-            self.what,
-            self.ours.text(),
-            theirs.join("; "),
-            ratios.join(", "),
-            promised.join(", "),
-            verdict(self.is_kept())
-        )
-    }
-}
-
-/// The answer of the example `measure` of crate `gotarget`.
-#[derive(Deserialize)]
-struct Scan {
-    entries: u64,
-    bytes: u64,
-    scan_seconds: f64,
-    read_seconds: f64,
-    get_bytes: u64,
-}
-
-impl Scan {
-    fn fraction(&self) -> f64 {
-        self.read_seconds / self.scan_seconds
-    }
-
-    fn is_kept(&self) -> bool {
-        self.fraction() >= SCAN && self.get_bytes < GET_BYTES
-    }
-
-    fn lines(&self) -> [String; 2] {
-        let speed = |seconds: f64| self.bytes as f64 / seconds / 1e9;
-        [
-            format!(
-                "| scan {} entries ({} MB), as a part of process_vm_readv's speed for the same bytes | {:.0} % ({:.2} of {:.2} GB/s) | ≥ {:.0} % | {} |",
-                self.entries,
-                self.bytes / 1_000_000,
-                self.fraction() * 100.0,
-                speed(self.scan_seconds),
-                speed(self.read_seconds),
-                SCAN * 100.0,
-                verdict(self.fraction() >= SCAN)
-            ),
-            format!(
-                "| bytes of memory that `get` reads, with the proof of its hash | {} | < {GET_BYTES} | {} |",
-                self.get_bytes,
-                verdict(self.get_bytes < GET_BYTES)
-            ),
-        ]
-    }
-}
-
-fn verdict(kept: bool) -> &'static str {
-    if kept { "ok" } else { "NOT KEPT" }
-}
-
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seconds(wall: f64, peak_kib: i64) -> Took {
-        Took::Seconds { wall, processor: wall, peak_kib, runs: 5 }
-    }
-
-    #[test]
-    fn one_that_is_given_up_counts_with_the_time_it_was_given() {
-        let row = Row {
-            what: "print".to_owned(),
-            ours: seconds(2.0, 1024),
-            theirs: vec![("theirs", Took::MoreThan(600.0)), ("absent", Took::Absent)],
-            promised: Some(300.0),
-            memory: None,
-        };
-        assert!(row.is_kept());
-        assert!(row.line().contains("| >300× (theirs) |"), "{}", row.line());
-        assert!(!Row { promised: Some(301.0), ..row }.is_kept());
-    }
-
-    #[test]
-    fn too_much_memory_is_not_kept() {
-        let row = |peak_kib| Row {
-            what: "print".to_owned(),
-            ours: seconds(1.0, peak_kib),
-            theirs: Vec::new(),
-            promised: None,
-            memory: Some(MEMORY),
-        };
-        assert!(row(MEMORY).is_kept());
-        assert!(!row(MEMORY + 1).is_kept());
-    }
 }

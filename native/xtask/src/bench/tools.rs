@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::cdylib::{self, cargo};
+use crate::debugger::{Debugger, Release};
 use crate::{go, ground, run, system};
 
 /// The Delve that is installed where there is none.
@@ -24,6 +25,7 @@ pub(super) struct Tools {
     native: PathBuf,
     measure: PathBuf,
     gdb: PathBuf,
+    lldb: Debugger,
     delve: Option<PathBuf>,
 }
 
@@ -39,6 +41,7 @@ impl Tools {
             native: cdylib::build()?,
             measure: release.join("examples/measure"),
             gdb: system::gdb()?,
+            lldb: Release::Lldb19.ready()?,
             delve,
         })
     }
@@ -74,6 +77,11 @@ impl Tools {
         command
     }
 
+    /// lldb with the plugin, with more commands.
+    pub(super) fn lldb(&self, commands: &[&str], pid: &str) -> Command {
+        self.lldb.on(pid, &self.native, commands)
+    }
+
     /// The scan against the bare system call, and what a lookup reads.
     pub(super) fn measure(&self, pid: &str, expression: &str, key: &str, rounds: u32) -> Command {
         let mut command = Command::new(&self.measure);
@@ -91,7 +99,7 @@ impl Tools {
             || "no Delve (not on PATH, and not to be had from the module proxy)".to_owned(),
             |delve| format!("Delve {}", first(delve, "version", 1).replace("Version: ", "")),
         );
-        format!("{delve}; {}", first(&self.gdb, "--version", 0))
+        format!("{delve}; {}; {}", first(&self.gdb, "--version", 0), first(&self.lldb.program, "--version", 0))
     }
 }
 
