@@ -27,9 +27,8 @@ def quieten(debugger: lldb.SBDebugger) -> bool:
     """Lets SIGURG stop none of the processes that there are; nor, where there is none, those to come. Returns
     whether that is new."""
     is_new = False
-    for target in _each_selected(debugger):
-        if any(target == seen for seen, _ in _before):
-            continue
+    unseen = [target for target in _targets(debugger) if all(target != seen for seen, _ in _before)]
+    for target in _selected(debugger, unseen):
         said = _setting(debugger)
         if said == QUIET and OURS_TO_COME in _before:
             said = []
@@ -44,7 +43,7 @@ def restore(debugger: lldb.SBDebugger) -> None:
     """Puts back what was changed, but for what the user has said since."""
     # With `-d` lldb clears the setting for targets to come as well.
     clear = "-c -d" if OURS_TO_COME in _before else "-c"
-    for target in _each_selected(debugger):
+    for target in _selected(debugger, _targets(debugger)):
         now, before = _setting(debugger), next((said for seen, said in _before if seen == target), [])
         _handle(debugger, clear)
         if now and (before or now != QUIET):
@@ -52,17 +51,22 @@ def restore(debugger: lldb.SBDebugger) -> None:
     _before.clear()
 
 
-def _each_selected(debugger: lldb.SBDebugger) -> Iterator[lldb.SBTarget | None]:
-    """All targets, each while it is selected, since `process handle` goes by that; None if there is none."""
-    selected = debugger.GetSelectedTarget()
-    if not selected.IsValid():
-        yield None
-        return
-    for at in range(debugger.GetNumTargets()):
-        target = debugger.GetTargetAtIndex(at)
-        debugger.SetSelectedTarget(target)
+def _targets(debugger: lldb.SBDebugger) -> list[lldb.SBTarget | None]:
+    """All targets; if there is none, only None."""
+    return [debugger.GetTargetAtIndex(at) for at in range(debugger.GetNumTargets())] or [None]
+
+
+def _selected(
+    debugger: lldb.SBDebugger, targets: list[lldb.SBTarget | None]
+) -> Iterator[lldb.SBTarget | None]:
+    """The targets, each while it is selected: `process handle` goes by that."""
+    before = debugger.GetSelectedTarget()
+    for target in targets:
+        if target is not None:
+            debugger.SetSelectedTarget(target)
         yield target
-    debugger.SetSelectedTarget(selected)
+    if before.IsValid():
+        debugger.SetSelectedTarget(before)
 
 
 def _setting(debugger: lldb.SBDebugger) -> list[str]:
