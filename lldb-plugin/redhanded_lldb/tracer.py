@@ -135,6 +135,9 @@ class LldbTracer:
 
     def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int], bool]) -> bool:
         """Lets the others run until the time is up or one of them is trapped."""
+        if self._pending:
+            # One that is trapped already: as it runs on, its trap would be lost.
+            return True
         thread = self._process.GetThreadByID(tid)
         thread.Suspend()
         try:

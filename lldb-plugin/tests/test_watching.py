@@ -54,6 +54,13 @@ def test_the_process_outlives_its_race(lldb: Lldb, start: Start) -> None:
     summary = ran.one("redhanded.watch/1")
     assert summary["outcome"] == "time", ran.out
     assert summary["rescued"] > 3
+    # No trap is lost, however many threads are in one at the same time.
+    inside = set()
+    for access in ran.lines("redhanded.access/1"):
+        if access["step"] == "sets":
+            inside.add(access["goroutine"])
+        elif access["step"] == "clears":
+            inside.remove(access["goroutine"])
 
 
 def test_ctrl_c_ends_it_and_leaves_nothing_behind(lldb: Lldb, start: Start) -> None:
