@@ -79,7 +79,7 @@ class Stage:
         with socket.create_server(("localhost", 0)) as free:
             port = free.getsockname()[1]
         # It has process numbers of its own, so that none is another's here by chance.
-        apart = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        apart = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
         server = Child([*apart, *self._debugger.server(port, program, "-for", LIFE)])
         self._stack.callback(server.kill)
         eventually(lambda: _is_listening(port) or server.has_ended(), "the server listens")
