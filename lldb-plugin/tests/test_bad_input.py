@@ -15,6 +15,13 @@ Start = Callable[..., Sample]
 COMMANDS = ("header main.shared", "watch main.shared", "goroutines", "threads")
 
 
+#: lldb hears of a process's end only after the command that has ended it.
+UNTIL_IT_IS_KNOWN = (
+    "script process = lldb.debugger.GetSelectedTarget().process; "
+    "[__import__('time').sleep(0.01) for _ in iter(lambda: process.is_alive, False)]"
+)
+
+
 def the_one_line(ran: Ran) -> str:
     """The error's line; fails if there is none, or more than one, or lldb has not failed."""
     assert ran.status == 1, ran
@@ -55,7 +62,7 @@ def test_where_watchpoints_are_in_the_way_nothing_is_watched(
 @pytest.mark.parametrize("end", ["detach", "process kill"])
 def test_a_process_that_is_gone_is_no_process(lldb: Lldb, start: Start, end: str, command: str) -> None:
     locked = start("locked")
-    assert "no process" in the_one_line(lldb.attach(locked.pid, end, f"gomap {command}"))
+    assert "no process" in the_one_line(lldb.attach(locked.pid, end, UNTIL_IT_IS_KNOWN, f"gomap {command}"))
     if end == "detach":
         assert_unharmed(locked)
 
