@@ -6,6 +6,8 @@ must talk to lldb.
 
 from __future__ import annotations
 
+import sys
+
 import lldb
 from redhanded_common.commands import HELP
 
@@ -27,6 +29,8 @@ def unload(debugger: lldb.SBDebugger) -> None:
     """Takes back all that loading has done: `script redhanded_lldb.unload(lldb.debugger)`."""
     signals.restore(debugger)
     _run(debugger, "command container delete gomap")
+    # What is loaded next is the first again.
+    del sys.modules[__name__]
 
 
 def _run(debugger: lldb.SBDebugger, command: str) -> None:

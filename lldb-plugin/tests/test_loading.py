@@ -39,6 +39,15 @@ def test_what_is_done_about_sigurg_is_said_once_and_undone(lldb: Lldb, start: St
     ]
 
 
+def test_once_unloaded_it_is_loaded_as_if_for_the_first_time(lldb: Lldb, start: Start) -> None:
+    again = [Lldb.load, SHOW, "gomap header main.shared"]
+    ran = lldb.run(["-p", str(start("locked").pid)], [Lldb.load, UNLOAD, *again])
+    assert ran.status == 0, ran
+    assert ran.out.count("Redhanded: SIGURG") == 2
+    assert handled(ran) == [QUIET]
+    assert "main.shared: map[int]int at 0x" in ran.out
+
+
 def test_the_same_where_the_plugin_comes_before_the_process(lldb: Lldb, start: Start) -> None:
     attach = f"process attach --pid {start('locked').pid}"
     ran = lldb.run([], [Lldb.load, attach, "gomap header main.shared", SHOW, UNLOAD, SHOW])

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from children import Child, child
+from children import Child
 from fixtures import file_named_by
 from go_programs import ROOT
 
@@ -119,15 +119,14 @@ class Debugger:
         """Attaches to a process, loads the plugin, runs commands and lets go. `go` is called once the process
         is stopped: what it writes to the process is read as soon as a command lets that run. The first line
         that holds `interrupt_at` is answered with Ctrl-C."""
-        interrupted = False
+        told = at_first(lambda line: line == MARK, go)
+        interrupted = at_first(lambda line: interrupt_at in line, lambda: interrupt(started))
 
         def on_line(line: str) -> None:
-            nonlocal interrupted
-            if go is not None and line == MARK:
-                go()
-            if interrupt_at is not None and interrupt_at in line and not interrupted:
-                interrupted = True
-                interrupt(started)
+            if go is not None:
+                told(line)
+            if interrupt_at is not None:
+                interrupted(line)
 
         started = self.start(["-p", str(pid)], [self.load, *commands, *self.let_go], on_line)
         try:
@@ -144,7 +143,7 @@ class Debugger:
         """What it says to each command, errors and all, in lines."""
         marked = []
         for number, command in enumerate(commands):
-            marked += [command, self.says(f"{MARK} {number}")]
+            marked += [command, self.say.format(f"{MARK} {number}")]
         with self.patient(marked) as given:
             started = self.start(arguments, given, on_line, stderr=subprocess.STDOUT)
             try:
@@ -162,12 +161,24 @@ class Debugger:
 
     # What is different from one debugger to the next.
 
-    #: The command that loads the plugin.
-    load = ""
     #: The page of docs/src/ on it.
     page = ""
     #: What is typed after.
     prompt = ""
+    #: The argument before a program that is to be run.
+    before_program = ""
+    #: The command that loads the plugin.
+    load = ""
+    #: The command that says something.
+    say = ""
+    #: The command that makes a process stop in a function, and the one for a line of a file.
+    stop_in = stop_at = ""
+    #: The command that lets a process run, without waiting for it to stop.
+    run_on = ""
+    #: The command that connects to a server on this machine.
+    connect = ""
+    #: What it needs to be told at the end, to let the process go.
+    let_go: tuple[str, ...] = ()
 
     def command(self, arguments: Sequence[str], commands: Sequence[str]) -> list[str]:
         """A command line of it, that also says the mark before the commands."""
@@ -175,11 +186,7 @@ class Debugger:
 
     def patient(self, commands: list[str]) -> AbstractContextManager[list[str]]:
         """The same commands, gone on with after one that fails."""
-        raise NotImplementedError
-
-    def says(self, text: str) -> str:
-        """The command that says something."""
-        raise NotImplementedError
+        return nullcontext(commands)
 
     def is_noise(self, line: str) -> bool:
         """Whether it says this by itself."""
@@ -189,29 +196,8 @@ class Debugger:
         """What was said, without what it puts before."""
         return line
 
-    def on_program(self, program: Path, *arguments: str) -> list[str]:
-        """The arguments for a program that is to be run."""
-        raise NotImplementedError
-
     def on_core(self, program: Path, core: Path) -> list[str]:
         """The arguments for a core."""
-        raise NotImplementedError
-
-    def stop_in(self, function: str) -> str:
-        """The command that makes a process stop in a function."""
-        raise NotImplementedError
-
-    def stop_at(self, file: str, line: int) -> str:
-        """The command that makes a process stop at a line."""
-        raise NotImplementedError
-
-    #: What it needs to be told at the end, to let the process go.
-    let_go: tuple[str, ...] = ()
-    #: The command that lets a process run, without waiting for it to stop.
-    run_on = ""
-
-    def connect(self, port: int) -> str:
-        """The command that connects to a server on this machine."""
         raise NotImplementedError
 
     def server(self, port: int, program: Path, *arguments: str) -> list[str]:
@@ -222,10 +208,15 @@ class Debugger:
 class Gdb(Debugger):
     """A gdb."""
 
-    load = LOAD
     page = "gdb.md"
-    run_on = "continue &"
     prompt = "(gdb) "
+    before_program = "--args"
+    load = LOAD
+    say = "echo {}\\n"
+    stop_in = "break {}"
+    stop_at = "break {}:{}"
+    run_on = "continue &"
+    connect = "target remote localhost:{}"
 
     @staticmethod
     def all() -> list[Gdb]:
@@ -237,39 +228,15 @@ class Gdb(Debugger):
 
     def command(self, arguments: Sequence[str], commands: Sequence[str]) -> list[str]:
         """A command line of it."""
-        marks = [f"echo {MARK}\\n", f"python gdb.write({MARK!r} + chr(10), gdb.STDERR)"]
+        marks = [self.say.format(MARK), f"python gdb.write({MARK!r} + chr(10), gdb.STDERR)"]
         given = [part for command in (*marks, *commands) for part in ("-ex", command)]
         # The one that is not asked would ask on the terminal, or the network, for what Go never has there.
         quiet = ["-nx", "-q", "-batch", "-iex", "set debuginfod enabled off"]
         return [self.path, *quiet, *given, *arguments]
 
-    def patient(self, commands: list[str]) -> AbstractContextManager[list[str]]:
-        """The same commands."""
-        return nullcontext(commands)
-
-    def says(self, text: str) -> str:
-        """The command that says something."""
-        return f"echo {text}\\n"
-
-    def on_program(self, program: Path, *arguments: str) -> list[str]:
-        """The arguments for a program that is to be run."""
-        return ["--args", str(program), *arguments]
-
     def on_core(self, program: Path, core: Path) -> list[str]:
         """The arguments for a core."""
         return [str(program), str(core)]
-
-    def stop_in(self, function: str) -> str:
-        """The command that makes a process stop in a function."""
-        return f"break {function}"
-
-    def stop_at(self, file: str, line: int) -> str:
-        """The command that makes a process stop at a line."""
-        return f"break {file}:{line}"
-
-    def connect(self, port: int) -> str:
-        """The command that connects to a server on this machine."""
-        return f"target remote localhost:{port}"
 
     def gdbserver(self) -> str:
         """The gdbserver that comes with it, or else any."""
@@ -285,11 +252,16 @@ class Gdb(Debugger):
 class Lldb(Debugger):
     """An lldb."""
 
-    load = f"command script import {ROOT}/lldb-plugin/redhanded.py"
     page = "lldb.md"
-    let_go = ("detach",)
-    run_on = "script lldb.debugger.SetAsync(True); lldb.process.Continue()"
     prompt = "(lldb) "
+    before_program = "--"
+    load = f"command script import {ROOT}/lldb-plugin/redhanded.py"
+    say = "script print('{}', flush=True)"
+    stop_in = "breakpoint set -n {}"
+    stop_at = "breakpoint set -f {} -l {}"
+    run_on = "script lldb.debugger.SetAsync(True); lldb.process.Continue()"
+    connect = "gdb-remote localhost:{}"
+    let_go = ("detach",)
 
     @staticmethod
     def all() -> list[Lldb]:
@@ -301,8 +273,7 @@ class Lldb(Debugger):
 
     def command(self, arguments: Sequence[str], commands: Sequence[str]) -> list[str]:
         """A command line of it."""
-        mark = f"script print({MARK!r}, flush=True)"
-        given = [part for command in (mark, *commands) for part in ("-o", command)]
+        given = [part for command in (self.say.format(MARK), *commands) for part in ("-o", command)]
         return [self.path, "--no-lldbinit", "--batch", *given, *arguments]
 
     @contextmanager
@@ -313,39 +284,17 @@ class Lldb(Debugger):
             file.flush()
             yield [f"command source --stop-on-error false {file.name}"]
 
-    def says(self, text: str) -> str:
-        """The command that says something."""
-        return f"script print({text!r}, flush=True)"
-
     def is_noise(self, line: str) -> bool:
         """Whether it says this by itself: it repeats each command, and warns that it knows no Go."""
-        return (
-            re.match(r"\(lldb\) |Executing commands in |warning: [Tt]his version of LLDB", line) is not None
-        )
+        return NOISE_OF_LLDB.match(line) is not None
 
     def said(self, line: str) -> str:
         """What was said, without what it puts before."""
         return line.removeprefix("error: ")
 
-    def on_program(self, program: Path, *arguments: str) -> list[str]:
-        """The arguments for a program that is to be run."""
-        return ["--", str(program), *arguments]
-
     def on_core(self, program: Path, core: Path) -> list[str]:
         """The arguments for a core."""
         return ["-c", str(core), str(program)]
-
-    def stop_in(self, function: str) -> str:
-        """The command that makes a process stop in a function."""
-        return f"breakpoint set -n {function}"
-
-    def stop_at(self, file: str, line: int) -> str:
-        """The command that makes a process stop at a line."""
-        return f"breakpoint set -f {file} -l {line}"
-
-    def connect(self, port: int) -> str:
-        """The command that connects to a server on this machine."""
-        return f"gdb-remote localhost:{port}"
 
     def server(self, port: int, program: Path, *arguments: str) -> list[str]:
         """A command line of the server."""
@@ -358,9 +307,22 @@ def said(debugger: Child, status: int) -> Ran:
     return Ran(status, debugger.out.partition(f"{MARK}\n")[2], debugger.err.rpartition(f"{MARK}\n")[2])
 
 
+def at_first(wanted: Callable[[str], bool], do: Callable[[], None]) -> Callable[[str], None]:
+    """Does something at the first line that is wanted, and only then."""
+    is_done = False
+
+    def on_line(line: str) -> None:
+        nonlocal is_done
+        if not is_done and wanted(line):
+            is_done = True
+            do()
+
+    return on_line
+
+
 def interrupt(debugger: Child) -> None:
     """Ctrl-C."""
     debugger.signal(signal.SIGINT)
 
 
-__all__ = ["LOAD", "MARK", "PLUGIN", "Debugger", "Gdb", "Lldb", "Ran", "child", "interrupt", "said"]
+__all__ = ["LOAD", "MARK", "PLUGIN", "Debugger", "Gdb", "Lldb", "Ran", "at_first", "interrupt", "said"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from children import Child, eventually
-from debugger import MARK, PATIENCE, Debugger
+from debugger import MARK, PATIENCE, Debugger, at_first
 from fixtures import UNOPTIMIZED
 from go_programs import LIFE, Sample, Values, line_of
 
@@ -47,7 +47,7 @@ class Stage:
         name, function, line = r"(?P<name>[\w-]+)", r"(?P<function>[\w.]+)", r"`(?P<line>.+)`"
         return [
             ("nothing", lambda: Scene([], [])),
-            (f"the program {name}", lambda name: Scene(self._debugger.on_program(self._build(name)), [])),
+            (f"the program {name}", lambda name: Scene([str(self._build(name))], [])),
             (f"attached to {name}", self._attached),
             (f"attached to {name}, running", self._running),
             (f"attached to {name} without DWARF", lambda name: self._attached(name, flags=("-ldflags=-w",))),
@@ -62,17 +62,18 @@ class Stage:
         started = self._started(name, *flags)
         stop = []
         if function:
-            stop = [self._debugger.stop_in(function), "continue"]
+            stop = [self._debugger.stop_in.format(function), "continue"]
         elif line:
-            stop = [self._debugger.stop_at("main.go", line_of(name, "main.go", line)), "continue"]
-        return Scene(["-p", str(started.pid)], stop, _at_the_mark(started.go))
+            stop = [self._debugger.stop_at.format("main.go", line_of(name, "main.go", line)), "continue"]
+        # What it is told once it is stopped, it reads as soon as a command lets it run.
+        return Scene(["-p", str(started.pid)], stop, at_first(lambda line: line == MARK, started.go))
 
     def _running(self, name: str) -> Scene:
         return self._attached(name)._replace(commands=[self._debugger.run_on])
 
     def _launched(self, name: str, function: str) -> Scene:
-        program = self._debugger.on_program(self._build(name), "-for", LIFE)
-        return Scene(program, [self._debugger.stop_in(function), "run"])
+        program = [self._debugger.before_program, str(self._build(name)), "-for", LIFE]
+        return Scene(program, [self._debugger.stop_in.format(function), "run"])
 
     def _remote(self, name: str, function: str) -> Scene:
         program = self._build(name)
@@ -83,8 +84,8 @@ class Stage:
         server = Child([*apart, *self._debugger.server(port, program, "-for", LIFE)])
         self._stack.callback(server.kill)
         eventually(lambda: _is_listening(port) or server.has_ended(), "the server listens")
-        stop = self._debugger.stop_in(function)
-        return Scene([str(program)], [self._debugger.connect(port), stop, "continue"])
+        stop = self._debugger.stop_in.format(function)
+        return Scene([str(program)], [self._debugger.connect.format(port), stop, "continue"])
 
     def _core(self, name: str) -> Scene:
         started = self._started(name)
@@ -99,18 +100,6 @@ class Stage:
             started = Sample(self._build(name, *flags))
         self._stack.callback(started.kill)
         return started
-
-
-def _at_the_mark(go: Callable[[], None]) -> Callable[[str], None]:
-    """Tells a process to go on once it is stopped: it reads that as soon as a command lets it run."""
-    marks = []
-
-    def on_line(line: str) -> None:
-        if line == MARK and not marks:
-            marks.append(line)
-            go()
-
-    return on_line
 
 
 def _is_listening(port: int) -> bool:
