@@ -11,5 +11,5 @@ mod stopped;
 pub use access::{has_ptrace_capability, ptrace_scope, remedy};
 pub use error::Error;
 pub use nix::libc::user_regs_struct as Registers;
-pub use registers::try_watchpoint;
+pub use registers::{DebugRegisters, debug_registers, try_watchpoint};
 pub use stopped::{Stopped, Thread, threads_of};

@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+use std::ffi::c_void;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use trap::{Error, Stopped};
+use trap::{DebugRegisters, Error, Stopped};
 
 /// The longest that anything here takes to happen.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -256,5 +258,23 @@ fn a_watchpoint_that_was_tried_leaves_no_trace() {
         eprintln!("no watchpoints here: {error}");
     }
     drop(stopped);
+    assert!(trap::debug_registers(target.pid()).unwrap().iter().all(DebugRegisters::is_clear));
     target.check_progress();
+}
+
+#[test]
+fn what_is_left_in_a_debug_register_is_found() {
+    let target = Guarded::role("makes_threads", 0);
+    let stopped = Stopped::new(target.pid()).unwrap();
+    let tid = stopped.threads()[0].tid;
+    // An address that nobody touches: it is in no debug register until the control register says so.
+    let first = std::mem::offset_of!(nix::libc::user, u_debugreg);
+    if let Err(error) = ptrace::write_user(Pid::from_raw(tid), first as *mut c_void, 0x1000) {
+        eprintln!("skipped: no debug registers here: {error}");
+        return;
+    }
+    drop(stopped);
+    let all = trap::debug_registers(target.pid()).unwrap();
+    let left: Vec<_> = all.iter().filter(|registers| !registers.is_clear()).collect();
+    assert!(matches!(left[..], [found] if (found.tid, found.addresses[0]) == (tid, 0x1000)), "{left:?}");
 }
