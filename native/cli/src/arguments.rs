@@ -6,6 +6,8 @@ use clap::builder::{StyledStr, ValueParser};
 use clap::{Arg, ArgMatches, Args, ColorChoice, FromArgMatches, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use crate::watch::WatchArgs;
+
 // Which process, and how it is read. (No doc comment: it would become every command's description.)
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Which process")]
@@ -39,9 +41,12 @@ pub(crate) struct SourceArgs {
     pub(crate) core: Option<PathBuf>,
 }
 
-/// The commands that need no process.
+/// The commands that are only here, and not in the debuggers.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Own {
+    /// Record who touches a map, and catch two who do at the same time
+    #[command(hide = true)]
+    Watch(WatchArgs),
     /// Say what this machine allows, and what to do where it doesn't
     Doctor(DoctorArgs),
     /// Print a script that completes commands and options in your shell
@@ -144,7 +149,7 @@ impl Cli {
 }
 
 /// Numbers of processes begin at 1.
-fn process_number() -> ValueParser {
+pub(crate) fn process_number() -> ValueParser {
     clap::value_parser!(i32).range(1..).into()
 }
 

@@ -11,6 +11,7 @@ mod look;
 mod output;
 mod pages;
 mod progress;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let answered = match &cli {
         Cli::Look { command, process, color } => look::run(command, process, *color),
+        Cli::Own { own: Own::Watch(args), color } => watch::run(args, *color),
         Cli::Own { own: Own::Doctor(args), color } => doctor::run(args, *color),
         Cli::Own { own: Own::Completions { shell }, .. } => pages::completions(*shell),
         Cli::Own { own: Own::Man { dir }, .. } => pages::man(dir.as_deref()),

@@ -116,7 +116,7 @@ pub struct FlagTrap {
     map: MapValue,
     layout: Layout,
     watch: FlagWatch<Scene>,
-    sites: HashMap<RuntimeAddr, Option<Site>>,
+    sites: Sites,
     /// What each goroutine saw that has checked the byte and not touched it since.
     checked: HashMap<race::Goroutine, Checked>,
 }
@@ -131,8 +131,16 @@ struct Checked {
     doomed: bool,
 }
 
+/// The instructions that touch the flag byte, by where they end.
+#[derive(Debug)]
+struct Sites {
+    /// Where in a header the byte is.
+    flag_offset: u64,
+    known: HashMap<RuntimeAddr, Option<Site>>,
+}
+
 /// An instruction that touches the flag byte.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Site {
     access: MemoryAccess,
     kind: Kind,
@@ -160,7 +168,8 @@ impl FlagTrap {
             Layout::Swiss(_) => Generation::Swiss,
         };
         let watch = FlagWatch::new(map.header.0, generation, layout.writing_bit());
-        Ok(FlagTrap { map, layout, watch, sites: HashMap::new(), checked: HashMap::new() })
+        let sites = Sites { flag_offset: layout.flag_offset(), known: HashMap::new() };
+        Ok(FlagTrap { map, layout, watch, sites, checked: HashMap::new() })
     }
 
     /// The map that is followed.
@@ -190,41 +199,52 @@ impl FlagTrap {
     /// Whether a thread that stopped at `pc` may have touched this byte, as far as the instruction alone
     /// tells: its registers decide.
     pub fn may_touch(&mut self, program: &Program, bias: LoadBias, pc: RuntimeAddr) -> bool {
-        self.site(program, bias, pc).is_some()
+        self.sites.at(program, bias, pc).is_some()
     }
 
     /// Whether a stopped thread's last instruction touched this very byte.
     pub fn touches(&mut self, target: &Target<'_>, registers: &Registers<'_>) -> bool {
         let flag = self.flag().0;
         let Some(pc) = registers(Register::Rip) else { return false };
-        self.site(target.program, target.bias, RuntimeAddr(pc)).is_some_and(|site| {
+        self.sites.at(target.program, target.bias, RuntimeAddr(pc)).is_some_and(|site| {
             site.access.effective_address(&|register| registers(register).unwrap_or(0)) == Some(flag)
         })
     }
 
     /// Takes a stop at the flag byte: what its thread did, and what it proves.
     pub fn stop(&mut self, target: &Target<'_>, at: Time, thread: u32, registers: &Registers<'_>) -> Stop {
-        let pc = RuntimeAddr(registers(Register::Rip).unwrap_or(0));
-        let sp = RuntimeAddr(registers(Register::Rsp).unwrap_or(0));
         let flag = self.flag();
-        let Some(site) = self.site(target.program, target.bias, pc).cloned() else {
-            let here = Pc { addr: pc, cfa: sp, is_return: false };
+        let byte = || read_uint(target.memory, flag, 1).ok().map(|byte| byte as u8);
+        self.take(target, at, thread, registers, byte, || scene(target, thread, registers))
+    }
+
+    /// The same of a thread that has run on since: all is given, and nothing is read from the process. `byte` is
+    /// asked for what the byte was, where the registers don't tell, and `scene` for what to keep.
+    pub fn take(
+        &mut self,
+        target: &Target<'_>,
+        at: Time,
+        thread: u32,
+        registers: &Registers<'_>,
+        byte: impl FnOnce() -> Option<u8>,
+        scene: impl FnOnce() -> Scene,
+    ) -> Stop {
+        let pc = RuntimeAddr(registers(Register::Rip).unwrap_or(0));
+        let Some(site) = self.sites.at(target.program, target.bias, pc) else {
+            let here = Pc { addr: pc, cfa: RuntimeAddr(0), is_return: false };
             let frame = stack::lines(target, here).first().cloned();
             return Stop::Foreign { thread, at: frame.unwrap_or_else(|| Frame::unknown(pc)) };
         };
+        let Site { kind, touch, .. } = *site;
         let own = value(&site.access, &self.layout, registers);
-        let byte = own.or_else(|| read_uint(target.memory, flag, 1).ok()).unwrap_or(0) as u8;
-        // In the runtime's own Go code this register is the current g (ABIInternal).
-        let g = registers(Register::R14).unwrap_or(0);
-        let goroutine = race::Goroutine(g);
-        let scene =
-            Scene { thread, goid: goroutine::goid(target, RuntimeAddr(g)).ok(), stack: stack::walk(target, pc, sp) };
-        let Site { kind, touch, .. } = site;
+        let byte = own.or_else(byte);
+        let goroutine = running(registers);
+        let scene = scene();
         let exact = own.is_some();
         let seen = self.watch.hit(Hit { at, goroutine, kind, touch, byte, exact, scene: scene.clone() });
         let phase = self.watch.window(goroutine).map(|window| window.phase);
         if touch == Touch::Check {
-            let set = byte & self.layout.writing_bit() != 0;
+            let set = byte.is_some_and(|byte| byte & self.layout.writing_bit() != 0);
             let entering = !kind.is_write() || phase == Some(Phase::Checked);
             self.checked.insert(goroutine, Checked { kind, set, doomed: set == entering });
         } else {
@@ -249,7 +269,7 @@ impl FlagTrap {
     /// Keeps a writer that has just checked the byte at its check while another writer is inside: doing
     /// the check once more changes nothing. `None` where it may go on.
     pub fn keep_at_check(&mut self, caught: &Caught, registers: &Registers<'_>) -> Option<Rescue> {
-        let site = self.sites.get(&RuntimeAddr(registers(Register::Rip)?))?.as_ref()?;
+        let site = self.sites.known.get(&RuntimeAddr(registers(Register::Rip)?))?.as_ref()?;
         let window = self.watch.window(caught.goroutine)?;
         let entering = window.phase == Phase::Checked && site.touch == Touch::Check && site.access.rewindable;
         if !entering || !caught.kind.is_write() {
@@ -276,22 +296,28 @@ impl FlagTrap {
     /// Takes a stop at the first instruction of the runtime's fatal function. `None`: this goroutine dies
     /// of something else than this map.
     pub fn dying(&mut self, target: &Target<'_>, at: Time, thread: u32, registers: &Registers<'_>) -> Option<Dying> {
-        let g = registers(Register::R14)?;
-        let goroutine = race::Goroutine(g);
-        let (kind, leaving) = match self.checked.get(&goroutine) {
-            // Clear leads to the fatal function only on the way out.
-            Some(Checked { kind, set, .. }) => (*kind, !set),
-            // It had checked before the watch was armed.
-            None => self.dying_unseen(target, thread, registers)?,
-        };
-        let (pc, sp) = (registers(Register::Rip)?, registers(Register::Rsp)?);
-        let scene = Scene {
-            thread,
-            goid: goroutine::goid(target, RuntimeAddr(g)).ok(),
-            stack: stack::walk(target, RuntimeAddr(pc), RuntimeAddr(sp)),
-        };
+        let goroutine = running(registers);
+        // Or it had checked before the watch was armed.
+        let of_what = self.seen_checking(goroutine).or_else(|| self.dying_unseen(target, thread, registers))?;
+        Some(self.dies(at, goroutine, of_what, scene(target, thread, registers)))
+    }
+
+    /// The same of a thread that has run on since. `None` also where the goroutine's check of the byte was not seen.
+    pub fn dying_seen(&mut self, at: Time, registers: &Registers<'_>, scene: impl FnOnce() -> Scene) -> Option<Dying> {
+        let goroutine = running(registers);
+        let of_what = self.seen_checking(goroutine)?;
+        Some(self.dies(at, goroutine, of_what, scene()))
+    }
+
+    fn dies(&mut self, at: Time, goroutine: race::Goroutine, (kind, leaving): (Kind, bool), scene: Scene) -> Dying {
         let overlap = self.watch.dying(at, goroutine, kind, scene.clone());
-        Some(Dying { goroutine, scene, kind, leaving, overlap })
+        Dying { goroutine, scene, kind, leaving, overlap }
+    }
+
+    /// What a goroutine is for that has checked the byte, and whether on its way out: only there does a byte that
+    /// is clear lead to the fatal function.
+    fn seen_checking(&self, goroutine: race::Goroutine) -> Option<(Kind, bool)> {
+        self.checked.get(&goroutine).map(|checked| (checked.kind, !checked.set))
     }
 
     /// Whether a goroutine whose check was not seen dies of this map, as its stack tells: what for, and
@@ -376,11 +402,27 @@ impl FlagTrap {
                 thread.goroutine == Some(RuntimeAddr(goroutine.0)) && thread.inside.as_ref().is_some_and(here)
             })
     }
+}
 
+impl Sites {
     /// The instruction that ended at `pc`, if it is a map function's access with the flag byte's offset.
-    fn site(&mut self, program: &Program, bias: LoadBias, pc: RuntimeAddr) -> Option<&Site> {
-        let offset = self.layout.flag_offset();
-        self.sites.entry(pc).or_insert_with(|| decode(program, bias, pc, offset)).as_ref()
+    fn at(&mut self, program: &Program, bias: LoadBias, pc: RuntimeAddr) -> Option<&Site> {
+        self.known.entry(pc).or_insert_with(|| decode(program, bias, pc, self.flag_offset)).as_ref()
+    }
+}
+
+/// The goroutine whose thread is in the runtime's own Go code: there this register is the current g (ABIInternal).
+fn running(registers: &Registers<'_>) -> race::Goroutine {
+    race::Goroutine(registers(Register::R14).unwrap_or(0))
+}
+
+/// The scene of a thread that stands still.
+fn scene(target: &Target<'_>, thread: u32, registers: &Registers<'_>) -> Scene {
+    let at = |register| RuntimeAddr(registers(register).unwrap_or(0));
+    Scene {
+        thread,
+        goid: goroutine::goid(target, at(Register::R14)).ok(),
+        stack: stack::walk(target, at(Register::Rip), at(Register::Rsp)),
     }
 }
 
@@ -400,19 +442,19 @@ fn decode(program: &Program, bias: LoadBias, pc: RuntimeAddr, flag_offset: u64) 
 
 /// The byte that an instruction read or wrote, as its thread's registers still tell; of a byte that was
 /// only compared, no more than its writing bit.
-fn value(access: &MemoryAccess, layout: &Layout, registers: &Registers<'_>) -> Option<u64> {
+fn value(access: &MemoryAccess, layout: &Layout, registers: &Registers<'_>) -> Option<u8> {
     let bit = layout.writing_bit();
     match access.value {
         // What a locked OR has in its register is the bits to set, not the byte.
         _ if access.locked => None,
-        ValueSource::Register(register) => registers(register).map(|value| value & 0xff),
-        ValueSource::HighByte(register) => registers(register).map(|value| value >> 8 & 0xff),
-        ValueSource::Immediate(byte) => Some(byte.into()),
+        ValueSource::Register(register) => registers(register).map(|value| value as u8),
+        ValueSource::HighByte(register) => registers(register).map(|value| (value >> 8) as u8),
+        ValueSource::Immediate(byte) => Some(byte),
         ValueSource::ZeroFlag { mask } => {
             let zero = registers(Register::Eflags)? & ZERO_FLAG_AMD64 != 0;
             // Of several bits it is open which one was set; but a Swiss map's byte has only the one.
             let tells = if zero { mask & bit != 0 } else { mask == bit || matches!(layout, Layout::Swiss(_)) };
-            tells.then_some(if zero { 0 } else { bit.into() })
+            tells.then_some(if zero { 0 } else { bit })
         }
         ValueSource::None => None,
     }

@@ -56,10 +56,10 @@ pub struct Deed {
     pub at: Time,
     /// What it is for.
     pub step: Step,
-    /// The byte before, as the goroutine itself knew it.
-    pub before: u8,
+    /// The byte before, as the goroutine itself knew it; `None` where nothing tells.
+    pub before: Option<u8>,
     /// The byte after.
-    pub after: u8,
+    pub after: Option<u8>,
 }
 
 /// One access with its window: from the moment it entered the runtime's map code until it left it.

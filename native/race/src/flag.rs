@@ -44,8 +44,8 @@ pub struct Hit<S> {
     pub kind: Kind,
     /// What the instruction did.
     pub touch: Touch,
-    /// The byte as this instruction read or wrote it.
-    pub byte: u8,
+    /// The byte as this instruction read or wrote it; `None` where nothing tells.
+    pub byte: Option<u8>,
     /// Whether `byte` comes from the thread's own registers. Memory may have moved on since, and then
     /// proves nothing.
     pub exact: bool,
@@ -155,13 +155,13 @@ impl<S: Clone> FlagWatch<S> {
         let iterates = hit.kind == Kind::Iterate || hit.touch == Touch::Mark;
         let step = if iterates { Step::Iterates } else { Step::Checks };
         let deed = Deed { at: hit.at, step, before: hit.byte, after: hit.byte };
-        let (set, exact) = (self.is_set(hit.byte), hit.exact);
+        let (set, exact) = (hit.byte.map(|byte| self.is_set(byte)), hit.exact);
         if hit.kind.is_write() && self.phase(hit.goroutine).is_some_and(|phase| phase != Phase::Checked) {
             self.set_phase(hit.goroutine, Phase::Leaving);
-            let proven = if !set && exact { self.with_last_writer(hit.goroutine) } else { None };
+            let proven = if set == Some(false) && exact { self.with_last_writer(hit.goroutine) } else { None };
             return Seen { deed, proven, suspected: None };
         }
-        let (goroutine, writes) = (hit.goroutine, hit.kind.is_write());
+        let (goroutine, writes, set) = (hit.goroutine, hit.kind.is_write(), set == Some(true));
         self.enter(hit, deed, Phase::Checked);
         let marked = if set { self.with_last_writer(goroutine) } else { None };
         if set && writes && marked.is_none() {
@@ -175,17 +175,17 @@ impl<S: Clone> FlagWatch<S> {
 
     fn loads(&mut self, hit: Hit<S>) -> Seen<S> {
         let deed = Deed { at: hit.at, step: Step::Loads, before: hit.byte, after: hit.byte };
-        let set = self.is_set(hit.byte);
+        let set = hit.byte.map(|byte| self.is_set(byte));
         // On its way in it finds another's mark, or in the middle of its write its own mark gone.
         let changed = hit.exact
             && match self.phase(hit.goroutine) {
-                Some(Phase::Checked) => set,
-                Some(Phase::Writing) => !set,
+                Some(Phase::Checked) => set == Some(true),
+                Some(Phase::Writing) => set == Some(false),
                 Some(Phase::Leaving) | None => false,
             };
         if let Some(window) = self.window_mut(hit.goroutine) {
-            window.loaded = Some(hit.byte);
-            if changed && set {
+            window.loaded = hit.byte;
+            if changed && set == Some(true) {
                 // What the check said is out of date: this is what it knows now.
                 window.access.deed = deed;
                 window.access.scene = hit.scene;
@@ -196,10 +196,10 @@ impl<S: Clone> FlagWatch<S> {
     }
 
     fn stores(&mut self, hit: Hit<S>) -> Seen<S> {
-        let set = self.is_set(hit.byte);
+        let set = hit.byte.is_some_and(|byte| self.is_set(byte));
         let loaded = self.window_mut(hit.goroutine).and_then(|window| window.loaded.take());
-        let deed = |step, before: u8| Deed { at: hit.at, step, before: loaded.unwrap_or(before), after: hit.byte };
-        let toggled = hit.byte ^ self.writing_bit;
+        let deed = |step, before| Deed { at: hit.at, step, before: loaded.or(before), after: hit.byte };
+        let toggled = hit.byte.map(|byte| byte ^ self.writing_bit);
         // Its mark was wiped away before it changed other flags.
         let found_clear = loaded.is_some_and(|byte| !self.is_set(byte));
         match self.phase(hit.goroutine) {
@@ -230,7 +230,8 @@ impl<S: Clone> FlagWatch<S> {
             Some(window) if window.access.deed.step == Step::Checks => window.phase = Phase::Checked,
             Some(_) => {}
             None => {
-                let deed = Deed { at, step: Step::Checks, before: self.writing_bit, after: self.writing_bit };
+                let byte = Some(self.writing_bit);
+                let deed = Deed { at, step: Step::Checks, before: byte, after: byte };
                 let access = Access { goroutine, map: self.map, kind, entered: at, left: None, deed, scene };
                 self.windows.push(Window { access, phase: Phase::Checked, loaded: None });
             }

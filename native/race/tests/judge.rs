@@ -11,7 +11,7 @@ const KINDS: [Kind; 5] = [Kind::Read, Kind::Iterate, Kind::Assign, Kind::Delete,
 
 /// An access that has no more to it than its window; the scene is its number.
 fn access(goroutine: u64, kind: Kind, entered: u64, left: Option<u64>, number: usize) -> Access<usize> {
-    let deed = Deed { at: Time(0), step: Step::Checks, before: 0, after: 0 };
+    let deed = Deed { at: Time(0), step: Step::Checks, before: None, after: None };
     let left = left.map(Time);
     Access { goroutine: Goroutine(goroutine), map: 0x1000, kind, entered: Time(entered), left, deed, scene: number }
 }

@@ -210,7 +210,7 @@ fn culprit(target: &Target<'_>, trap: &FlagTrap, access: &Access<Scene>, standin
 }
 
 fn flag_byte(deed: Deed, trap: &FlagTrap) -> FlagByte {
-    FlagByte { before: Some(deed.before), after: Some(deed.after), writing_bit: trap.writing_bit() }
+    FlagByte { before: deed.before, after: deed.after, writing_bit: trap.writing_bit() }
 }
 
 /// All goroutines. `threads` are the stopped threads: a running goroutine is where its thread is.

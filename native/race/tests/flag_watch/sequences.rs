@@ -37,7 +37,7 @@ impl Watched {
             Touch::Store => "store",
             Touch::Mark => "mark",
         };
-        self.watch.hit(Hit { at: Time(self.now), goroutine, kind, touch, byte, exact, scene })
+        self.watch.hit(Hit { at: Time(self.now), goroutine, kind, touch, byte: Some(byte), exact, scene })
     }
 
     /// A writer's way in, on a byte that is clear.
@@ -75,7 +75,7 @@ fn a_write_checks_loads_sets_and_then_checks_loads_clears() {
         let bytes = [[0, 0, bit], [bit, bit, 0]];
         let hits = bytes.iter().flat_map(|bytes| touches.into_iter().zip(*bytes));
         let deeds: Vec<Deed> = hits.map(|(touch, byte)| watched.hit(A, Kind::Assign, touch, byte).deed).collect();
-        let deed = |at, step, before, after| Deed { at: Time(at), step, before, after };
+        let deed = |at, step, before, after| Deed { at: Time(at), step, before: Some(before), after: Some(after) };
         let expected = [
             deed(1, Step::Checks, 0, 0),
             deed(2, Step::Loads, 0, 0),
@@ -94,7 +94,7 @@ fn a_store_without_a_load_is_taken_to_toggle_the_byte() {
     let mut watched = Watched::swiss();
     watched.hit(A, Kind::Assign, Touch::Check, 0);
     let deed = watched.hit(A, Kind::Assign, Touch::Store, 1).deed;
-    assert_eq!((deed.step, deed.before, deed.after), (Step::Sets, 0, 1));
+    assert_eq!((deed.step, deed.before, deed.after), (Step::Sets, Some(0), Some(1)));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_classic_writer_that_stores_the_byte_with_its_bit_set_stays_inside() {
     watched.marks(A, 4);
     watched.hit(A, Kind::Clear, Touch::Load, 4 | 8);
     let deed = watched.hit(A, Kind::Clear, Touch::Store, 4).deed;
-    assert_eq!((deed.step, deed.before, deed.after), (Step::Updates, 4 | 8, 4));
+    assert_eq!((deed.step, deed.before, deed.after), (Step::Updates, Some(4 | 8), Some(4)));
     assert_eq!(watched.watch.window(A).unwrap().phase, Phase::Writing);
 }
 

@@ -362,7 +362,7 @@ impl Simulation {
         };
         // What isn't in a register is read from memory, which may have moved on.
         let byte = if exact { byte } else { self.byte };
-        let seen = self.watch.hit(Hit { at: Time(self.now), goroutine, kind, touch, byte, exact, scene });
+        let seen = self.watch.hit(Hit { at: Time(self.now), goroutine, kind, touch, byte: Some(byte), exact, scene });
         let shows = seen.proven.is_some() || seen.suspected.is_some();
         self.outcome.events.push(Event {
             goroutine,

@@ -1,0 +1,84 @@
+//! `watch`: who touches a map, and whether two do at the same time.
+#![expect(dead_code, reason = "the recorder is on its way")]
+
+mod lines;
+mod record;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ColorChoice, ValueHint};
+use command::Status;
+use gotarget::catch::FlagTrap;
+use gotarget::{Process, expression};
+
+use crate::arguments::process_number;
+use crate::error::Error;
+use crate::{colour, interrupt};
+use lines::Lines;
+
+const EXAMPLES: &str = "\
+Examples:
+  redhanded watch -p 4711 main.shared
+  redhanded watch -p 4711 main.srv.cache --for 30
+  redhanded watch -p 4711 main.shared --count 1000 --json > accesses.jsonl
+
+Exit status: 0 nothing was found; 1 a race; 2 an error.";
+
+// Options of `watch`. (No doc comment: it would become the command's description.)
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct WatchArgs {
+    /// The running process
+    #[arg(short, long, value_name = "PID", value_parser = process_number())]
+    pub(crate) pid: i32,
+    /// The executable, where it is not found by itself
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) exe: Option<PathBuf>,
+    /// The map: a package variable (main.shared), a path from one (main.srv.cache), *EXPR, or a typed address
+    /// ((map[int]string)0xc000012180)
+    #[arg(value_name = "EXPR")]
+    pub(crate) expression: String,
+    /// Stop no thread: the processor and the kernel record every access, the process runs on [default]
+    #[arg(long)]
+    pub(crate) record: bool,
+    /// Take no stacks: cheaper
+    #[arg(long)]
+    pub(crate) no_stacks: bool,
+    /// End after N accesses
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// End after that time
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) time: Option<Duration>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a mode watches, and where it says what it sees.
+pub(crate) struct Watch<'a> {
+    pub(crate) args: &'a WatchArgs,
+    pub(crate) process: &'a Process,
+    pub(crate) trap: FlagTrap,
+    pub(crate) lines: Lines,
+}
+
+/// Watches until a race is found or a limit is reached.
+pub(crate) fn run(args: &WatchArgs, color: ColorChoice) -> Result<Status, Error> {
+    let process = Process::live(args.pid, args.exe.as_deref())?;
+    let target = process.target();
+    let trap = FlagTrap::new(&target, expression::map(&target, None, &args.expression)?)?;
+    interrupt::listen();
+    let lines = Lines::new(args.json, colour::palette(color));
+    record::run(Watch { args, process: &process, trap, lines })
+}
+
+/// The longest watch, a year.
+const LONGEST_S: f64 = 366.0 * 24.0 * 3600.0;
+
+/// Reads a time.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| *seconds > 0.0 && *seconds < LONGEST_S);
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "give seconds, as in 10 or 0.5".to_owned())
+}
