@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::debugger::{Debugger, Release};
 use crate::samples::{self, Built};
 use crate::session::Session;
-use crate::{cdylib, go};
+use crate::{go, products};
 
 /// The last release with classic maps that is widely used, and a Swiss one.
 pub(crate) const VERSIONS: [&str; 2] = ["1.23.4", "1.27.3"];
@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(10 + 60);
 pub(crate) fn run(versions: &[String]) -> Result<bool> {
     let gdb = Release::Gdb13.ready()?;
     let toolchains = go::toolchains(versions)?;
-    let native = cdylib::build()?;
+    let native = products::library()?;
     let built = samples::build(&["clobber"], &toolchains)?;
     let mut all = true;
     for version in versions {

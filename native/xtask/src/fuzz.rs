@@ -11,8 +11,8 @@ use std::thread;
 
 use anyhow::{Result, bail};
 
-use crate::cdylib::cargo;
 use crate::ground;
+use crate::products::cargo;
 use crate::run::{Line, Tended, visibly};
 use crate::tally::Tally;
 

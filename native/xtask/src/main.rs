@@ -4,7 +4,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod bench;
-mod cdylib;
 mod debugger;
 mod demo;
 mod fuzz;
@@ -12,6 +11,8 @@ mod go;
 mod ground;
 mod guard;
 mod matrix;
+mod products;
+mod programs;
 mod progress;
 mod proof;
 mod python;
@@ -102,7 +103,7 @@ fn perform(chore: Chore) -> Result<bool> {
             for program in samples::build_all(&go::toolchains(&go)?)?.paths() {
                 println!("{}", program.display());
             }
-            println!("{}", cdylib::build()?.display());
+            println!("{}", products::library()?.display());
             Ok(true)
         }
         Chore::Setup => {

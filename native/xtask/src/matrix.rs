@@ -9,7 +9,7 @@ use crate::debugger::{Debugger, Kind, Release};
 use crate::samples::{self, Built};
 use crate::session::{Ended, Session, WATCHING};
 use crate::watch::{Said, parse, shows_both};
-use crate::{cdylib, go, ground, proof, test};
+use crate::{go, ground, products, proof, test};
 
 /// The versions of the table: every release since 1.21 but 1.22, whose maps are 1.21's and 1.23's.
 const VERSIONS: [&str; 6] = ["1.21.13", "1.23.4", "1.24.11", "1.25.5", "1.26.6", "1.27.3"];
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
 /// Counts catches; says whether what is promised was kept.
 fn races(arguments: &Arguments, tables: &mut Vec<String>) -> Result<bool> {
     let toolchains = go::toolchains(&arguments.go)?;
-    let native = cdylib::build()?;
+    let native = products::library()?;
     let mut kept = true;
     for release in &arguments.debugger {
         let debugger = release.ready()?;

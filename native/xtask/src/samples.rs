@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::go::{self, Toolchains};
-use crate::{ground, run};
+use crate::go::Toolchains;
+use crate::{ground, programs};
 
 /// The samples, each a folder under samples/.
 pub(crate) const NAMES: [&str; 4] = ["clobber", "read-write", "iterate-write", "locked"];
@@ -38,8 +37,7 @@ pub(crate) fn build(names: &[&str], toolchains: &Toolchains) -> Result<Built> {
     let mut built = Built::default();
     for (version, go) in toolchains {
         for name in names {
-            let program =
-                one(name, version, go).with_context(|| format!("can't build samples/{name} with Go {version}"))?;
+            let program = programs::built("samples", "samples", name, version, go)?;
             built.0.entry((*name).to_owned()).or_default().insert(version.clone(), program);
         }
     }
@@ -49,30 +47,6 @@ pub(crate) fn build(names: &[&str], toolchains: &Toolchains) -> Result<Built> {
 /// The folder of a sample.
 pub(crate) fn folder(name: &str) -> PathBuf {
     ground::root().join("samples").join(name)
-}
-
-fn one(name: &str, version: &str, go: &Path) -> Result<PathBuf> {
-    let source = folder(name);
-    let place = ground::made(ground::ours()?.join("samples").join(version))?;
-    let program = place.join(name);
-    if !is_newer(&program, &source)? {
-        eprintln!("building samples/{name} with Go {version}");
-        // Another run may be executing the old one, or building it, too.
-        let draft = place.join(format!("{name}.draft-{}", std::process::id()));
-        run::visibly(go::offline(go)?.current_dir(&source).args(["build", "-o"]).arg(&draft).arg("."))?;
-        fs::rename(&draft, &program)?;
-    }
-    Ok(program)
-}
-
-/// Whether the program is younger than all of its sources.
-fn is_newer(program: &Path, source: &Path) -> Result<bool> {
-    let Ok(made) = fs::metadata(program).and_then(|data| data.modified()) else { return Ok(false) };
-    let mut newest = SystemTime::UNIX_EPOCH;
-    for entry in fs::read_dir(source).with_context(|| format!("no sample in {}", source.display()))? {
-        newest = newest.max(entry?.metadata()?.modified()?);
-    }
-    Ok(made > newest)
 }
 
 /// The line of a sample's main.go that has the marker comment.

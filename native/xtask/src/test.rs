@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::cdylib::{self, cargo};
 use crate::debugger::Release;
+use crate::products::{self, cargo};
 use crate::python::{self, Venv};
 use crate::run::{Line, Tended, visibly};
 use crate::tally::Tally;
@@ -148,7 +148,7 @@ pub(crate) fn proof() -> Result<bool> {
 fn cargo_test_of(extent: Extent, which: &[&str], figures: Option<&Path>) -> Result<Tally> {
     let (name, value) = extent.env();
     go::toolchains(&go::VERSIONS)?;
-    let native = cdylib::build()?;
+    let native = products::library()?;
     let mut command = cargo();
     command
         .args(["test", "--no-fail-fast"])
@@ -168,7 +168,7 @@ fn cargo_test_of(extent: Extent, which: &[&str], figures: Option<&Path>) -> Resu
 fn pytest(folder: &str, extent: Extent) -> Result<Tally> {
     let (name, value) = extent.env();
     go::toolchains(&go::VERSIONS)?;
-    let native = cdylib::build()?;
+    let native = products::library()?;
     let debuggers = debuggers(&Release::ALL)?;
     let venv = Venv::open()?;
     venv.install(&[python::PYTEST])?;

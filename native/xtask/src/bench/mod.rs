@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{go, ground};
+use crate::{go, ground, programs};
 use subject::Subject;
 use table::{MEMORY, Row, Scan, Took};
 use tools::Tools;
@@ -54,8 +54,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let output = ground::made(ground::ours()?.join("bench"))?.join("output");
     let bench = Bench { arguments, tools: Tools::ready(go(SWISS)?)?, output };
     let (large, what) = subject::large(SWISS, go(SWISS)?)?;
-    let swiss = subject::entries(SWISS, go(SWISS)?)?;
-    let classic = subject::entries(CLASSIC, go(CLASSIC)?)?;
+    let swiss = programs::build("entries", SWISS, go(SWISS)?)?;
+    let classic = programs::build("entries", CLASSIC, go(CLASSIC)?)?;
 
     let mut rows = vec![bench.first_answer(&large, &what)?, bench.print(&swiss)?];
     let (row, scan) = bench.many(&swiss)?;

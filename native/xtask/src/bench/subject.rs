@@ -60,14 +60,6 @@ impl Subject {
     }
 }
 
-/// Builds the program with a map of as many entries as one wants.
-pub(super) fn entries(version: &str, go: &Path) -> Result<PathBuf> {
-    let program = ground::made(ground::ours()?.join("bench"))?.join(format!("entries-{version}"));
-    let source = ground::root().join("native/xtask/programs/entries");
-    run::visibly(go::offline(go)?.current_dir(source).args(["build", "-o"]).arg(&program).arg("."))?;
-    Ok(program)
-}
-
 /// Builds a program of 100 MB or more, once, and says what it is.
 pub(super) fn large(version: &str, go: &Path) -> Result<(PathBuf, String)> {
     let folder = ground::made(ground::ours()?.join("bench").join(format!("large-{version}")))?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cdylib::{self, cargo};
 use crate::debugger::{Debugger, Release};
+use crate::products::{self, cargo};
 use crate::{go, ground, run, system};
 
 /// The Delve that is installed where there is none.
@@ -32,14 +32,12 @@ pub(super) struct Tools {
 impl Tools {
     /// Builds ours and finds or installs theirs.
     pub(super) fn ready(go: &Path) -> Result<Self> {
-        run::visibly(cargo().args(["build", "--release", "--package", "cli"]))?;
         run::visibly(cargo().args(["build", "--release", "--package", "gotarget", "--example", "measure"]))?;
-        let release = std::path::absolute(ground::target().join("release"))?;
         let delve = delve(go).inspect_err(|error| eprintln!("no Delve, so its column stays empty: {error:#}")).ok();
         Ok(Tools {
-            redhanded: release.join("redhanded"),
-            native: cdylib::build()?,
-            measure: release.join("examples/measure"),
+            redhanded: products::command()?,
+            native: products::library()?,
+            measure: products::released("examples/measure")?,
             gdb: system::gdb()?,
             lldb: Release::Lldb19.ready()?,
             delve,
