@@ -52,6 +52,10 @@ pub struct Caught {
     pub suspected: Option<Overlap<Scene>>,
     /// Whether the thread now stands inside its window, so that holding it leaves the door open.
     pub inside: bool,
+    /// When its window began; `None` where that was not seen.
+    pub entered: Option<Time>,
+    /// Whether it has just left its window.
+    pub left: bool,
 }
 
 /// What a stop at the flag byte was.
@@ -241,7 +245,9 @@ impl FlagTrap {
         let goroutine = running(registers);
         let scene = scene();
         let exact = own.is_some();
+        let before = self.watch.window(goroutine).map(|window| window.access.entered);
         let seen = self.watch.hit(Hit { at, goroutine, kind, touch, byte, exact, scene: scene.clone() });
+        let after = self.watch.window(goroutine).map(|window| window.access.entered);
         let phase = self.watch.window(goroutine).map(|window| window.phase);
         if touch == Touch::Check {
             let set = byte.is_some_and(|byte| byte & self.layout.writing_bit() != 0);
@@ -258,7 +264,8 @@ impl FlagTrap {
         let Seen { deed, proven, suspected } = seen;
         let overlap = proven.as_ref().or(suspected.as_ref()).map(|overlap| (overlap.first.goroutine, proven.is_some()));
         tracing::debug!(thread, goid = scene.goid, %pc, ?kind, ?deed, ?phase, exact, ?overlap, "access");
-        Stop::Access(Box::new(Caught { at, goroutine, kind, deed, scene, proven, suspected, inside }))
+        let (entered, left) = (after.or(before), before.is_some() && after.is_none());
+        Stop::Access(Box::new(Caught { at, goroutine, kind, deed, scene, proven, suspected, inside, entered, left }))
     }
 
     /// A thread that stopped at the byte runs on.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::Report;
 use crate::frame::Frame;
 use crate::palette::{Palette, paint};
+use crate::race::AccessKind;
 use crate::words::{goroutine, hex, thread};
 
 /// What a thread does with the flag byte.
@@ -102,6 +103,8 @@ pub struct AccessLine {
     /// Address of the goroutine's `runtime.g`, which is never shared.
     #[serde(serialize_with = "hex")]
     pub g: u64,
+    /// What the access does with the map.
+    pub kind: AccessKind,
     /// What the thread does.
     pub step: Step,
     /// The flag byte.
@@ -110,6 +113,14 @@ pub struct AccessLine {
     pub runtime_function: Option<String>,
     /// The caller outside the runtime; `None` if there is none.
     pub caller: Option<Frame>,
+    /// When the window began that this access is in, in nanoseconds since the watch began; `None` if that was not
+    /// seen.
+    pub entered_ns: Option<u64>,
+    /// Whether the goroutine has just left its window.
+    pub left: bool,
+    /// The stack, innermost frame first; empty where nobody asked for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<Frame>,
 }
 
 /// `   0.001234s  thread 4711  goroutine 18  sets     writing 0→1  main.writerA  main.go:23`

@@ -133,8 +133,17 @@ pub fn heading(type_name: &str, scan: &Scan) -> String {
 
 /// One access, as it comes.
 pub fn access(target: &Target<'_>, trap: &FlagTrap, caught: &Caught) -> AccessLine {
-    let Caught { at, goroutine, deed, scene, .. } = caught;
-    line(target, at.0, *goroutine, scene, deed.step.into(), flag_byte(*deed, trap))
+    let Caught { at, goroutine, kind, deed, scene, entered, left, .. } = caught;
+    AccessLine {
+        entered_ns: entered.map(|at| at.0),
+        left: *left,
+        ..line(target, at.0, *goroutine, *kind, scene, deed.step.into(), flag_byte(*deed, trap))
+    }
+}
+
+/// The stack of an access, for a line that is to show it.
+pub fn stack(target: &Target<'_>, scene: &Scene) -> Vec<Frame> {
+    stack::describe(target, &scene.stack).into_iter().map(Frame::from).collect()
 }
 
 /// Something that touched the byte and is not a map function.
@@ -152,13 +161,14 @@ pub fn kept(target: &Target<'_>, trap: &FlagTrap, caught: &Caught) -> AccessLine
 pub fn dying(target: &Target<'_>, trap: &FlagTrap, dying: &Dying, time_ns: u64, step: Step) -> AccessLine {
     let bit = if dying.leaving { 0 } else { trap.writing_bit() };
     let flag = FlagByte { before: Some(bit), after: Some(bit), writing_bit: trap.writing_bit() };
-    line(target, time_ns, dying.goroutine, &dying.scene, step, flag)
+    line(target, time_ns, dying.goroutine, dying.kind, &dying.scene, step, flag)
 }
 
 fn line(
     target: &Target<'_>,
     time_ns: u64,
     goroutine: race::Goroutine,
+    kind: Kind,
     scene: &Scene,
     step: Step,
     flag: FlagByte,
@@ -169,10 +179,14 @@ fn line(
         thread: Some(scene.thread),
         goroutine: scene.goid,
         g: goroutine.0,
+        kind: kind.into(),
         step,
         flag,
         runtime_function,
         caller: stack::caller(target, &scene.stack).map(Frame::from),
+        entered_ns: None,
+        left: false,
+        stack: Vec::new(),
     }
 }
 
@@ -193,7 +207,6 @@ pub fn race(
 }
 
 fn culprit(target: &Target<'_>, trap: &FlagTrap, access: &Access<Scene>, standing: Standing) -> Culprit {
-    let stack = stack::describe(target, &access.scene.stack);
     Culprit {
         kind: access.kind.into(),
         step: access.deed.step.into(),
@@ -202,7 +215,7 @@ fn culprit(target: &Target<'_>, trap: &FlagTrap, access: &Access<Scene>, standin
         g: access.goroutine.0,
         thread: Some(access.scene.thread),
         time_ns: access.deed.at.0,
-        stack: stack.into_iter().map(Frame::from).collect(),
+        stack: stack(target, &access.scene),
         created_by: standing.goroutine.and_then(|goroutine| goroutine.created_by).map(Frame::from),
         inside: standing.inside,
         held: standing.held,

@@ -1,5 +1,6 @@
 //! One frame of a stack, and one place in the source.
 
+use gotarget::stack::is_runtime_function;
 use serde::Serialize;
 
 use crate::words::hex;
@@ -33,6 +34,16 @@ impl Frame {
         self.position(|file| file.rsplit('/').next().unwrap_or(file))
     }
 
+    /// `/src/clobber/main.go:23`; nothing if the file is not known.
+    pub(crate) fn full_position(&self) -> String {
+        self.position(|file| file)
+    }
+
+    /// Whether it belongs to the Go runtime.
+    pub(crate) fn is_runtime(&self) -> bool {
+        self.function.as_deref().is_some_and(is_runtime_function)
+    }
+
     /// `main.writerA main.go:23`.
     pub(crate) fn short(&self) -> String {
         format!("{} {}", self.function(), self.short_position()).trim_end().to_owned()
@@ -42,7 +53,7 @@ impl Frame {
     pub(crate) fn long(&self) -> String {
         let arguments = if self.inlined { "..." } else { "" };
         let mut text = format!("  {}({arguments})\n", self.function());
-        let position = self.position(|file| file);
+        let position = self.full_position();
         if !position.is_empty() {
             text.push_str("      ");
             text.push_str(&position);

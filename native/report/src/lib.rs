@@ -21,6 +21,7 @@ mod maps;
 mod palette;
 mod race;
 mod threads;
+pub mod timeline;
 pub mod value;
 mod watch;
 mod words;

@@ -26,7 +26,7 @@ pub enum AccessKind {
 
 impl AccessKind {
     /// The noun, `write`.
-    fn noun(self) -> &'static str {
+    pub(crate) fn noun(self) -> &'static str {
         match self {
             AccessKind::Write => "write",
             AccessKind::Read => "read",
@@ -34,6 +34,11 @@ impl AccessKind {
             AccessKind::Delete => "delete",
             AccessKind::Clear => "clear",
         }
+    }
+
+    /// Whether it changes the map.
+    pub(crate) fn is_write(self) -> bool {
+        matches!(self, AccessKind::Write | AccessKind::Delete | AccessKind::Clear)
     }
 
     /// What a goroutine that does it is doing to a map, `writing`.
@@ -124,7 +129,7 @@ impl Report for RaceReport {
 
 impl RaceReport {
     /// `writing 0→1 by goroutine 18, 8.2 ms ago; goroutine 19 found it set`
-    fn what_the_flag_did(&self) -> String {
+    pub(crate) fn what_the_flag_did(&self) -> String {
         let RaceReport { first, second, .. } = self;
         let ago = duration(second.time_ns.saturating_sub(first.time_ns));
         let earlier = match first.step {
@@ -139,7 +144,7 @@ impl RaceReport {
 
 impl Culprit {
     /// What it did with the flag byte, for a sentence that begins with the goroutine.
-    fn step_in_words(&self) -> String {
+    pub(crate) fn step_in_words(&self) -> String {
         match (self.step, self.flag.was_set(), self.flag.is_set()) {
             (Step::Checks | Step::Loads | Step::Iterates, Some(true), _) => "found it set".into(),
             (Step::Checks | Step::Loads | Step::Iterates, Some(false), _) => "found it clear".into(),
@@ -151,16 +156,20 @@ impl Culprit {
         }
     }
 
-    /// `Goroutine 18 (running, thread 4711, held inside its window) created at:` and the frame.
-    fn origin(&self, palette: &Palette) -> String {
-        let whereabouts = match (self.held, self.inside) {
+    /// Where it is.
+    pub(crate) fn whereabouts(&self) -> &'static str {
+        match (self.held, self.inside) {
             (true, true) => "held inside its window",
             (true, false) => "held, has left its window",
             (false, true) => "inside its window, not held",
             (false, false) => "has left its window",
-        };
-        let who =
-            format!("{} (running, {}, {whereabouts})", capitalised(&goroutine(self.goroutine)), thread(self.thread));
+        }
+    }
+
+    /// `Goroutine 18 (running, thread 4711, held inside its window) created at:` and the frame.
+    fn origin(&self, palette: &Palette) -> String {
+        let who = capitalised(&goroutine(self.goroutine));
+        let who = format!("{who} (running, {}, {})", thread(self.thread), self.whereabouts());
         match &self.created_by {
             Some(frame) => format!("{}\n{}", paint(palette.heading, &format!("{who} created at:")), frame.long()),
             None => {

@@ -4,22 +4,30 @@ use std::io::{self, Write};
 
 use report::{AccessLine, ForeignLine, Palette, RaceReport, Report, WatchSummary};
 
+use super::files::Files;
 use crate::error::Error;
 
-/// Shows what a watch sees: on stdout, as text or as JSON.
+/// Shows what a watch sees: on stdout, as text or as JSON, and in files.
 pub(crate) struct Lines {
     json: bool,
     palette: Palette,
+    files: Files,
 }
 
 impl Lines {
-    /// Lines in this form.
-    pub(crate) fn new(json: bool, palette: Palette) -> Self {
-        Lines { json, palette }
+    /// Lines in this form, and these files.
+    pub(crate) fn new(json: bool, palette: Palette, files: Files) -> Self {
+        Lines { json, palette, files }
+    }
+
+    /// Whether an access is to bring its whole stack.
+    pub(crate) fn show_stacks(&self) -> bool {
+        self.json || self.files.are_wanted()
     }
 
     /// An access.
     pub(crate) fn access(&mut self, line: &AccessLine) -> Result<(), Error> {
+        self.files.access(line)?;
         self.write(line)
     }
 
@@ -30,11 +38,14 @@ impl Lines {
 
     /// A race.
     pub(crate) fn race(&mut self, report: &RaceReport) -> Result<(), Error> {
+        self.files.race(report)?;
         self.write(report)
     }
 
     /// The end.
     pub(crate) fn summary(&mut self, summary: &WatchSummary) -> Result<(), Error> {
+        // First, since whoever reads the lines may have gone away.
+        self.files.finish(summary)?;
         self.write(summary)
     }
 

@@ -1,20 +1,26 @@
 //! `watch`: who touches a map, and whether two do at the same time.
 #![expect(dead_code, reason = "the recorder is on its way")]
 
+mod files;
 mod lines;
 mod record;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ColorChoice, ValueHint};
 use command::Status;
 use gotarget::catch::FlagTrap;
-use gotarget::{Process, expression};
+use gotarget::expression::MapValue;
+use gotarget::value::Time;
+use gotarget::{Process, Target, expression, map};
+use report::facts;
+use report::timeline::Watched;
 
 use crate::arguments::process_number;
 use crate::error::Error;
 use crate::{colour, interrupt};
+use files::{Files, Wanted};
 use lines::Lines;
 
 const EXAMPLES: &str = "\
@@ -22,6 +28,7 @@ Examples:
   redhanded watch -p 4711 main.shared
   redhanded watch -p 4711 main.srv.cache --for 30
   redhanded watch -p 4711 main.shared --count 1000 --json > accesses.jsonl
+  redhanded watch -p 4711 main.shared -o trace.json
 
 Exit status: 0 nothing was found; 1 a race; 2 an error.";
 
@@ -54,6 +61,10 @@ pub(crate) struct WatchArgs {
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write also a file, complete once the watch ends: FILE.json, a trace for https://ui.perfetto.dev. May be given
+    /// again
+    #[arg(short, long = "output", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Vec<Wanted>,
 }
 
 /// What a mode watches, and where it says what it sees.
@@ -68,10 +79,27 @@ pub(crate) struct Watch<'a> {
 pub(crate) fn run(args: &WatchArgs, color: ColorChoice) -> Result<Status, Error> {
     let process = Process::live(args.pid, args.exe.as_deref())?;
     let target = process.target();
-    let trap = FlagTrap::new(&target, expression::map(&target, None, &args.expression)?)?;
+    let map = expression::map(&target, None, &args.expression)?;
+    let trap = FlagTrap::new(&target, map.clone())?;
+    let files = Files::create(&args.output, &watched(args, &target, map))?;
     interrupt::listen();
-    let lines = Lines::new(args.json, colour::palette(color));
+    let lines = Lines::new(args.json, colour::palette(color), files);
     record::run(Watch { args, process: &process, trap, lines })
+}
+
+/// What the files of a watch say of it.
+fn watched(args: &WatchArgs, target: &Target<'_>, map: MapValue) -> Watched {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    Watched {
+        subject: facts::subject(target.program, &map),
+        quantity: "flag byte",
+        header: map::facts(target, map).ok().map(|map| facts::header(target.program, &map)),
+        program: target.program.path().display().to_string(),
+        pid: args.pid.cast_unsigned(),
+        began: Time { unix: now.cast_signed(), nanosecond: 0 }.to_string(),
+        command: words.join(" "),
+    }
 }
 
 /// The longest watch, a year.

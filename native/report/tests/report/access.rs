@@ -1,4 +1,4 @@
-use report::{AccessLine, FlagByte, Step};
+use report::{AccessKind, AccessLine, FlagByte, Step};
 
 use crate::{frame, json, plain};
 
@@ -8,10 +8,14 @@ fn line() -> AccessLine {
         thread: Some(4711),
         goroutine: Some(18),
         g: 0xc0_0000_6a80,
+        kind: AccessKind::Write,
         step: Step::Sets,
         flag: FlagByte { before: Some(0), after: Some(4), writing_bit: 4 },
         runtime_function: Some("runtime.mapassign_fast64".into()),
         caller: Some(frame("main.writerA", 23)),
+        entered_ns: Some(1_200_000),
+        left: false,
+        stack: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod answers;
 mod header;
 mod lists;
 mod race;
+mod trace;
 
 use report::{Frame, Palette, Report, Subject};
 

@@ -13,7 +13,7 @@ fn runtime_frame(function: &str) -> Frame {
     }
 }
 
-fn race() -> RaceReport {
+pub(crate) fn race() -> RaceReport {
     RaceReport {
         map: subject(),
         second: Culprit {
