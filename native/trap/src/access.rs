@@ -5,8 +5,14 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::unistd::{Uid, User};
 
-/// `CAP_SYS_PTRACE` (include/uapi/linux/capability.h).
+/// Capabilities (include/uapi/linux/capability.h).
 const CAP_SYS_PTRACE: u32 = 19;
+const CAP_SYS_ADMIN: u32 = 21;
+const CAP_PERFMON: u32 = 38;
+
+/// Up to this setting of `kernel.perf_event_paranoid` everyone may set breakpoints in their own processes. (Linux
+/// itself knows no more than 2; Debian and Ubuntu add 3 and 4.)
+const PARANOID: i32 = 2;
 
 /// Yama's setting, where the kernel has Yama: 0 everyone's own processes, 1 only descendants, 2 only with
 /// `CAP_SYS_PTRACE`, 3 nobody.
@@ -18,8 +24,26 @@ pub fn ptrace_scope() -> Option<u32> {
 /// Whether we have `CAP_SYS_PTRACE`, by which any process of this user namespace may be read and stopped.
 #[must_use]
 pub fn has_ptrace_capability() -> bool {
+    has_capability(CAP_SYS_PTRACE)
+}
+
+fn has_capability(number: u32) -> bool {
     let effective = field("/proc/self/status", "CapEff").and_then(|text| u64::from_str_radix(&text, 16).ok());
-    effective.is_some_and(|set| set & (1 << CAP_SYS_PTRACE) != 0)
+    effective.is_some_and(|set: u64| set & (1 << number) != 0)
+}
+
+/// What to do so that perf events may be opened on a process, in one line: for when the system has refused.
+#[must_use]
+pub fn perf_remedy() -> String {
+    let container = "start the container with --cap-add=PERFMON (in Kubernetes securityContext.capabilities.add)";
+    let paranoid: Option<i32> =
+        fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").ok().and_then(|it| it.trim().parse().ok());
+    match paranoid {
+        Some(level) if level > PARANOID && !has_capability(CAP_PERFMON) && !has_capability(CAP_SYS_ADMIN) => format!(
+            "kernel.perf_event_paranoid is {level}: run with sudo, or allow it with `sudo sysctl kernel.perf_event_paranoid={PARANOID}`"
+        ),
+        _ => format!("a sandbox (seccomp) or another user namespace forbids it: run outside of it, or {container}"),
+    }
 }
 
 /// What to do so that the process may be read and stopped, in one line: for when the system has refused.

@@ -37,6 +37,28 @@ pub enum Error {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// The system does not let us set breakpoints that the kernel owns.
+    #[error("the system does not allow to set breakpoints (perf events): {remedy}")]
+    NoPerf {
+        /// What to do about it.
+        remedy: String,
+    },
+    /// The processor has four debug registers a thread, and somebody uses them.
+    #[error(
+        "the processor's four debug registers are in use in process {pid}: end what else watches it (perf, a debugger)"
+    )]
+    NoSlot {
+        /// The process.
+        pid: i32,
+    },
+    /// The kernel or the machine has no such breakpoints.
+    #[error(
+        "this machine has no breakpoints that the kernel owns: {source}; it takes Linux 5.13 and the processor's debug registers, which some virtual machines lack"
+    )]
+    NoBreakpoints {
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// Whatever else the system said.
     #[error("cannot {what} of process {pid}: {source}")]
     System {

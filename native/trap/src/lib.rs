@@ -4,12 +4,16 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod access;
+mod breakpoint;
 mod error;
+mod keeper;
 mod registers;
 mod stopped;
 
-pub use access::{has_ptrace_capability, ptrace_scope, remedy};
+pub use access::{has_ptrace_capability, perf_remedy, ptrace_scope, remedy};
+pub use breakpoint::{At, Breakpoint, TRAP_PERF};
 pub use error::Error;
+pub use keeper::{Kept, keep};
 pub use nix::libc::user_regs_struct as Registers;
 pub use registers::{DebugRegisters, debug_registers, try_watchpoint};
 pub use stopped::{Stopped, Thread, threads_of};

@@ -1,0 +1,97 @@
+//! Breakpoints that the kernel owns: they are gone with whoever set them, however that ends.
+
+use std::io;
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use perf_event::events::Breakpoint as Event;
+use perf_event::{Builder, Counter};
+
+use crate::{Error, access};
+
+/// What `si_code` says in the SIGTRAP of a [`Breakpoint`] (`TRAP_PERF`, include/uapi/asm-generic/siginfo.h).
+pub const TRAP_PERF: i32 = 6;
+
+/// What a breakpoint stops a thread at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Every read and write of this byte. The thread stops after the instruction.
+    Byte(u64),
+    /// The instruction at this address. The thread stops before it.
+    Instruction(u64),
+}
+
+/// A breakpoint in all threads of a traced process, also in those that they make from now on, but not in
+/// processes that they fork. Whoever runs into it stops with SIGTRAP, which its tracer must keep from it: it ends
+/// a Go program.
+#[derive(Debug)]
+pub struct Breakpoint(Vec<Counter>);
+
+impl Breakpoint {
+    /// Sets a breakpoint in these threads, which must stand still: all of a process, or those that are made
+    /// meanwhile go without.
+    ///
+    /// # Errors
+    /// The system does not allow it, or the processor's four debug registers are in use.
+    pub fn set(pid: i32, tids: impl IntoIterator<Item = i32>, at: At) -> Result<Self, Error> {
+        allow_many_files();
+        let mut counters = Vec::new();
+        for tid in tids {
+            match builder(at).observe_pid(tid).any_cpu().build() {
+                Ok(counter) => counters.push(counter),
+                // It is being killed.
+                Err(error) if is(&error, Errno::ESRCH) => {}
+                Err(error) => return Err(refused(pid, error)),
+            }
+        }
+        Ok(Breakpoint(counters))
+    }
+
+    /// Switches it off for a while, without stopping anyone. Who ran into it before may be heard of later.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn disable(&mut self) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(Counter::disable)
+    }
+
+    /// Switches it on again.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn enable(&mut self) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(Counter::enable)
+    }
+}
+
+fn builder(at: At) -> Builder<'static> {
+    let mut builder = match at {
+        At::Byte(addr) => Builder::new(Event::read_write(addr, 1)),
+        At::Instruction(addr) => Builder::new(Event::execute(addr)),
+    };
+    // A forked process has no tracer, and would get the signal itself; one that executes another program has nothing
+    // of ours at these addresses.
+    builder.sample_period(1).sigtrap(true).remove_on_exec(true).inherit(true).inherit_thread(true).enabled(true);
+    builder
+}
+
+/// Each thread takes a file: as many as the system allows.
+fn allow_many_files() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno as i32)
+}
+
+fn refused(pid: i32, source: io::Error) -> Error {
+    match source.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EACCES | Errno::EPERM) => Error::NoPerf { remedy: access::perf_remedy() },
+        Some(Errno::ENOSPC) => Error::NoSlot { pid },
+        Some(Errno::EMFILE | Errno::ENFILE) => Error::System { what: "open a file for a breakpoint", pid, source },
+        // Before 5.13 the kernel knows no such breakpoints; some virtual machines lack the registers.
+        _ => Error::NoBreakpoints { source },
+    }
+}
