@@ -1,6 +1,6 @@
-//! Why a process could not be stopped.
+//! Why a process could not be stopped or traced.
 
-/// Why a process could not be stopped. It runs on as before.
+/// Why a process could not be stopped or traced. It runs on as before.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such process, or it ended meanwhile.
@@ -10,7 +10,7 @@ pub enum Error {
         pid: i32,
     },
     /// Another debugger or tracer has it.
-    #[error("process {pid} is already traced by {tracer}: detach that first, or leave out --stop")]
+    #[error("process {pid} is already traced by {tracer}: detach that first")]
     Traced {
         /// Its number.
         pid: i32,
@@ -18,7 +18,7 @@ pub enum Error {
         tracer: String,
     },
     /// The system does not let us.
-    #[error("the system does not allow to stop process {pid}: {remedy}; or leave out --stop")]
+    #[error("the system does not allow to stop or trace process {pid}: {remedy}")]
     Denied {
         /// Its number.
         pid: i32,
@@ -26,9 +26,7 @@ pub enum Error {
         remedy: String,
     },
     /// A thread that the kernel does not stop: it waits for a device or a parent's vfork.
-    #[error(
-        "thread {tid} of process {pid} did not stop within {seconds} s (it waits inside the kernel): try again, or leave out --stop"
-    )]
+    #[error("thread {tid} of process {pid} did not stop within {seconds} s (it waits inside the kernel): try again")]
     Stuck {
         /// The process.
         pid: i32,
@@ -66,6 +64,14 @@ pub enum Error {
         what: &'static str,
         /// The process.
         pid: i32,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A program that could not be started.
+    #[error("cannot start {program}: {source}")]
+    Start {
+        /// What was to be started.
+        program: String,
         /// What the system said.
         source: std::io::Error,
     },

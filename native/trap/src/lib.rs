@@ -9,6 +9,8 @@ mod error;
 mod keeper;
 mod registers;
 mod stopped;
+mod thread;
+mod tracer;
 
 pub use access::{has_ptrace_capability, perf_remedy, ptrace_scope, remedy};
 pub use breakpoint::{At, Breakpoint, TRAP_PERF};
@@ -16,4 +18,6 @@ pub use error::Error;
 pub use keeper::{Kept, keep};
 pub use nix::libc::user_regs_struct as Registers;
 pub use registers::{DebugRegisters, debug_registers, try_watchpoint};
-pub use stopped::{Stopped, Thread, threads_of};
+pub use stopped::{Stopped, Thread};
+pub use thread::threads_of;
+pub use tracer::{End, Event, Tracer, Waker};

@@ -1,17 +1,15 @@
 //! A process whose threads are all stopped.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::sys::ptrace;
-use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
-use crate::access::{self, field};
+use crate::thread::{EVENT_STOP, Request, bury, bury_killed, is_dead, refused, request, threads_of};
 use crate::{Error, Registers};
 
 /// One stopped thread.
@@ -43,10 +41,6 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// How long to wait before looking again, at first and at most.
 const SOON: Duration = Duration::from_micros(20);
 const LATER: Duration = Duration::from_millis(2);
-
-/// What the upper half of a stop's `si_code` is when a thread stopped because we asked or because its
-/// process is stopped (`PTRACE_EVENT_STOP`, include/uapi/linux/ptrace.h), and not to be given a signal.
-const EVENT_STOP: i32 = 128;
 
 /// Threads that are ours. They are let go when this is dropped.
 #[derive(Debug)]
@@ -164,17 +158,12 @@ impl Drop for Held {
             // often it has stopped by now.
             let state = if *state == State::Asked { look(self.pid, *tid).unwrap_or(*state) } else { *state };
             let is_gone = match state {
-                State::Stands { signal } => !release(*tid, signal),
+                State::Stands { signal } => !request(*tid, Request::Detach, signal),
                 State::Asked => false,
                 State::Gone => true,
             };
             if is_gone {
-                // Only SIGKILL takes a thread that stands away from us, and then it ends at once.
-                let begun = Instant::now();
-                while !is_dead(self.pid, *tid) && begun.elapsed() < LONGEST {
-                    std::thread::sleep(SOON);
-                }
-                bury(self.pid, *tid);
+                bury_killed(self.pid, *tid);
             }
         }
     }
@@ -200,60 +189,5 @@ fn look(pid: i32, tid: i32) -> Option<State> {
             Some(State::Gone)
         }
         Err(_) => None,
-    }
-}
-
-/// Lets a thread go on, with the signal that it was about to get; false if it is gone.
-fn release(tid: i32, signal: i32) -> bool {
-    let signal = usize::try_from(signal).unwrap_or(0);
-    // SAFETY: PTRACE_DETACH reads no memory of ours: its last argument is a number. (nix::sys::ptrace::detach
-    // has no names for real-time signals, which a program in C may use.)
-    #[allow(unsafe_code)]
-    let result = unsafe { libc::ptrace(libc::PTRACE_DETACH, tid, 0usize, signal) };
-    result == 0
-}
-
-/// Takes note of a thread's end, as a tracer must: its own parent learns of it only then. If the parent is
-/// us, that is left to whoever waits for the process.
-fn bury(pid: i32, tid: i32) {
-    let parent = field(&format!("/proc/{pid}/status"), "PPid").and_then(|text| text.parse().ok());
-    if tid != pid || parent != Some(std::process::id()) {
-        let _ = waitpid(Pid::from_raw(tid), Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL));
-    }
-}
-
-/// The threads of a process, in the order of their numbers.
-///
-/// # Errors
-/// There is no such process, or it is hidden from us.
-pub fn threads_of(pid: i32) -> io::Result<Vec<i32>> {
-    let mut tids = Vec::new();
-    for entry in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        tids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
-    }
-    tids.sort_unstable();
-    Ok(tids)
-}
-
-/// Whether a thread has ended, buried or not.
-fn is_dead(pid: i32, tid: i32) -> bool {
-    field(&format!("/proc/{pid}/task/{tid}/status"), "State").is_none_or(|state| state.starts_with(['Z', 'X']))
-}
-
-/// Why the kernel did not give us a thread.
-fn refused(pid: i32, tid: i32, errno: Errno) -> Error {
-    if errno != Errno::EPERM {
-        return Error::System { what: "stop a thread", pid, source: errno.into() };
-    }
-    let tracer = field(&format!("/proc/{pid}/task/{tid}/status"), "TracerPid").filter(|tracer| tracer != "0");
-    match tracer {
-        Some(tracer) => {
-            // The kernel names the thread that traces; people know its process.
-            let tracer = field(&format!("/proc/{tracer}/status"), "Tgid").unwrap_or(tracer);
-            let name = std::fs::read_to_string(format!("/proc/{tracer}/comm")).unwrap_or_default();
-            let name = if name.is_empty() { "another debugger".to_owned() } else { name.trim().to_owned() };
-            Error::Traced { pid, tracer: format!("{name} (pid {tracer})") }
-        }
-        None => Error::Denied { pid, remedy: access::remedy(pid) },
     }
 }

@@ -1,0 +1,7 @@
+//! Real processes, stopped, traced and let go.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod process;
+mod stop;
+mod trace;

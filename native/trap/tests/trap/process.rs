@@ -1,0 +1,182 @@
+//! Processes under test: copies of this very program that do what an ignored test says.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use trap::Stopped;
+
+/// The longest that anything here takes to happen.
+pub(crate) const LONGEST: Duration = Duration::from_secs(30);
+
+/// Tells a copy of this very program which process to stop.
+pub(crate) const TARGET: &str = "TRAP_TEST_TARGET";
+
+/// A process that is gone when this is dropped.
+pub(crate) struct Guarded {
+    pub(crate) child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Guarded {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Guarded { child, output }
+    }
+
+    /// A copy of this program that does what an ignored test below says.
+    pub(crate) fn role(name: &str, target: i32) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--ignored", "--exact", "--nocapture", &format!("process::{name}")])
+            .env(TARGET, target.to_string());
+        let mut started = Self::start(&mut command);
+        started.wait_for("ready");
+        started
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.id().cast_signed()
+    }
+
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.output.read_line(&mut line).unwrap() > 0, "it ended");
+        line.trim_end().to_owned()
+    }
+
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        // The test harness begins a line of its own.
+        while !self.line().ends_with(text) {}
+    }
+
+    /// Whether it goes on, by what it prints.
+    pub(crate) fn check_progress(&mut self) {
+        for _ in 0..20 {
+            self.line();
+        }
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The state letter and the tracer of each thread of a process.
+pub(crate) fn threads(pid: i32) -> Vec<(i32, char, String)> {
+    let one = |tid: i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/task/{tid}/status")).ok()?;
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+        Some((tid, field("State:").chars().next().unwrap(), field("TracerPid:")))
+    };
+    trap::threads_of(pid).unwrap().into_iter().filter_map(one).collect()
+}
+
+/// Waits until no thread is traced or stopped. The kernel lets go a moment after the tracer has gone.
+pub(crate) fn check_free(pid: i32) {
+    let begun = Instant::now();
+    loop {
+        let held: Vec<_> =
+            threads(pid).into_iter().filter(|(_, state, tracer)| tracer != "0" || ['t', 'T'].contains(state)).collect();
+        if held.is_empty() {
+            return;
+        }
+        assert!(begun.elapsed() < LONGEST, "{held:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// Not a test: a process that makes some hundred threads a second and prints a line for each.
+#[test]
+#[ignore = "what a process under test does"]
+fn makes_threads() {
+    println!("ready");
+    let worker = |index: u64| {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(index % 30) {
+            std::thread::yield_now();
+        }
+        // Nobody listens any more when the test has ended.
+        let _ = writeln!(std::io::stdout(), "{index}");
+    };
+    let parent = std::os::unix::process::parent_id();
+    for index in 0.. {
+        std::thread::spawn(move || worker(index));
+        std::thread::sleep(Duration::from_millis(4));
+        if std::os::unix::process::parent_id() != parent {
+            return;
+        }
+    }
+}
+
+/// Not a test: stops a process and lets it go, without an end.
+#[test]
+#[ignore = "what a process under test does"]
+fn stops_again_and_again() {
+    let target: i32 = std::env::var(TARGET).unwrap().parse().unwrap();
+    println!("ready");
+    let parent = std::os::unix::process::parent_id();
+    while std::os::unix::process::parent_id() == parent {
+        match Stopped::new(target) {
+            Ok(stopped) => {
+                drop(stopped);
+                // It must also get on.
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(error) => println!("{error}"),
+        }
+    }
+}
+
+/// Not a test: stops a process and keeps it so.
+#[test]
+#[ignore = "what a process under test does"]
+fn stops_and_holds() {
+    let target: i32 = std::env::var(TARGET).unwrap().parse().unwrap();
+    let _stopped = Stopped::new(target).unwrap();
+    println!("ready");
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+/// Not a test: a process whose second thread executes another program.
+#[test]
+#[ignore = "what a process under test does"]
+fn executes_in_a_thread() {
+    let error = std::thread::spawn(|| Command::new("bash").args(["-c", "exit 5"]).exec()).join().unwrap();
+    panic!("{error}");
+}
+
+/// Not a test: a process that runs on after its first thread has ended.
+#[test]
+#[ignore = "what a process under test does"]
+#[allow(unsafe_code)]
+fn outlives_its_first_thread() {
+    // The harness's first thread waits for this one: it is made to end by a signal.
+    extern "C" fn end(_: libc::c_int) {
+        // SAFETY: ends the thread, which holds nothing.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+    }
+    let action = SigAction::new(SigHandler::Handler(end), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does no more than a system call.
+    unsafe { sigaction(Signal::SIGUSR1, &action) }.unwrap();
+    let first = std::process::id().cast_signed();
+    // SAFETY: a system call on numbers.
+    unsafe { libc::syscall(libc::SYS_tgkill, first, first, libc::SIGUSR1) };
+    while !std::fs::read_to_string(format!("/proc/{first}/task/{first}/status")).unwrap().contains("(zombie)") {
+        std::thread::yield_now();
+    }
+    println!("ready");
+    for line in 0.. {
+        if writeln!(std::io::stdout(), "{line}").is_err() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
