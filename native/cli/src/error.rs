@@ -9,6 +9,9 @@ pub(crate) enum Error {
     /// The process or core cannot be opened.
     #[error(transparent)]
     Target(#[from] gotarget::Error),
+    /// The process cannot be stopped, and need not be.
+    #[error("{0}; or leave out --stop")]
+    Stop(gotarget::Error),
     /// The command has no answer.
     #[error(transparent)]
     Command(#[from] command::Error),

@@ -19,7 +19,7 @@ pub(crate) fn run(command: &Command, args: &ProcessArgs, color: ColorChoice) -> 
         say(&format!("note: {warning}"));
     }
     interrupt::listen();
-    let stopped = if args.stop { Some(process.stop()?) } else { None };
+    let stopped = if args.stop { Some(process.stop().map_err(Error::Stop)?) } else { None };
     let is_running = stopped.is_none() && matches!(process.kind(), Kind::Live { .. });
     let target = process.target();
     let frame = args.goroutine.map(|goroutine| frame(&process, goroutine, args.frame)).transpose()?;
