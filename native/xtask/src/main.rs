@@ -10,6 +10,7 @@ mod fuzz;
 mod go;
 mod ground;
 mod guard;
+mod harm;
 mod matrix;
 mod products;
 mod programs;
@@ -51,6 +52,8 @@ enum Chore {
     Matrix(matrix::Arguments),
     /// Measure speed and memory beside Delve and gdb, and print the table
     Bench(bench::Arguments),
+    /// Count how often a process goes on unharmed when it or what watches it is killed, and in worse cases
+    Harm(harm::Arguments),
     /// Build what gdb and lldb load, and the samples
     Build {
         /// Go versions to build the samples with (none: only the library)
@@ -62,6 +65,9 @@ enum Chore {
     /// Run a program and tell its time and memory (started by `bench`)
     #[command(name = bench::measured::NAME, hide = true)]
     Measured(bench::measured::Arguments),
+    /// Run a program that may not trace or watch (started by `harm`)
+    #[command(name = harm::unprivileged::NAME, hide = true)]
+    Sandboxed(harm::unprivileged::Arguments),
     /// Kill the children of an xtask that died (started by each xtask for itself)
     #[command(name = guard::NAME, hide = true)]
     Guard,
@@ -76,6 +82,7 @@ fn main() -> ExitCode {
     let result = match chore {
         // Nobody but the program may be its child.
         Chore::Measured(arguments) => bench::measured::run(&arguments),
+        Chore::Sandboxed(arguments) => harm::unprivileged::become_sandboxed(&arguments),
         chore => {
             let result = guard::start().and_then(|()| perform(chore));
             guard::stop();
@@ -99,6 +106,7 @@ fn perform(chore: Chore) -> Result<bool> {
         Chore::Test => test::run(),
         Chore::Matrix(arguments) => matrix::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Harm(arguments) => harm::run(&arguments),
         Chore::Build { go } => {
             for program in samples::build_all(&go::toolchains(&go)?)?.paths() {
                 println!("{}", program.display());
@@ -110,7 +118,7 @@ fn perform(chore: Chore) -> Result<bool> {
             setup()?;
             Ok(true)
         }
-        Chore::Guard | Chore::Measured(_) => Ok(true),
+        Chore::Guard | Chore::Measured(_) | Chore::Sandboxed(_) => Ok(true),
     }
 }
 

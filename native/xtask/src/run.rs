@@ -91,11 +91,13 @@ impl Tended {
     }
 
     pub(crate) fn is_running(&self) -> Result<bool> {
-        if self.status.is_some() {
-            return Ok(false);
-        }
+        Ok(self.status.is_none() && self.end()?.is_none())
+    }
+
+    /// How it has ended, if it has. What it leaves of its group goes on.
+    pub(crate) fn end(&self) -> Result<Option<WaitStatus>> {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
-        Ok(matches!(waitid(Id::Pid(self.pid()), flags)?, WaitStatus::StillAlive))
+        Ok(Some(waitid(Id::Pid(self.pid()), flags)?).filter(|status| *status != WaitStatus::StillAlive))
     }
 
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {

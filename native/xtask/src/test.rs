@@ -10,7 +10,7 @@ use crate::products::{self, cargo};
 use crate::python::{self, Venv};
 use crate::run::{Line, Tended, visibly};
 use crate::tally::Tally;
-use crate::{fuzz, go, ground, proof, system};
+use crate::{fuzz, go, ground, harm, proof, system};
 
 /// Something that must pass.
 struct Step {
@@ -51,8 +51,9 @@ const TESTS: [Step; 4] = [
     Step { name: "scenarios", check: |extent| pytest("native/python/tests", extent) },
 ];
 
-/// What looks for inputs that do harm.
-const FUZZ: Step = Step { name: "fuzz", check: |_| fuzz::run() };
+/// What is not done again with every version.
+const ONCE: [Step; 2] =
+    [Step { name: "fuzz", check: |_| fuzz::run() }, Step { name: "harm", check: |_| Ok(Tally::one(harm::slice()?)) }];
 
 /// Where there is Python.
 const PYTHON: [&str; 3] = ["gdb-plugin", "lldb-plugin", "native/python"];
@@ -60,7 +61,7 @@ const PYTHON: [&str; 3] = ["gdb-plugin", "lldb-plugin", "native/python"];
 /// Runs every lint and test, whatever became of those before it; true if all passed.
 pub(crate) fn run() -> Result<bool> {
     components()?;
-    steps(LINTS.iter().chain(&TESTS).chain([&FUZZ]), Extent::Slice)
+    steps(LINTS.iter().chain(&TESTS).chain(&ONCE), Extent::Slice)
 }
 
 /// Runs the tests with every Go version; true if all passed.

@@ -1,0 +1,94 @@
+//! What may happen to a process while it is watched, or to the one that watches it: the columns of the table.
+
+use clap::ValueEnum;
+use nix::unistd::Uid;
+
+use super::mode::Mode;
+
+/// What happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Case {
+    /// Nothing.
+    Undisturbed,
+    /// SIGKILL to the watcher, at a random moment of its whole run.
+    Killed,
+    /// SIGINT to the watcher, at a random moment.
+    Interrupted,
+    /// SIGKILL to the process, at a random moment.
+    TargetKilled,
+    /// The process ends by itself at a random moment.
+    TargetEnds,
+    /// A hundred threads a second come and go.
+    Threads,
+    /// The process starts children, and forks copies of itself that touch the map.
+    Children,
+    /// The process replaces its program at a random moment.
+    Exec,
+    /// The first thread of the process has ended before.
+    LeaderGone,
+    /// The first thread of the process ends at a random moment.
+    LeaderGoes,
+    /// Another tracer has the process.
+    Traced,
+    /// The watcher is another user, without privileges.
+    OtherUser,
+    /// A filter forbids the watcher the system calls that it needs.
+    Sandboxed,
+    /// Yama forbids it.
+    Yama,
+}
+
+/// Cases that the table shows together.
+pub(super) struct Column {
+    pub(super) title: &'static str,
+    pub(super) cases: &'static [Case],
+    /// Of so many runs of this, where one of all is asked for.
+    share: u32,
+}
+
+pub(super) const COLUMNS: [Column; 9] = [
+    Column { title: "undisturbed", cases: &[Case::Undisturbed], share: 20 },
+    Column { title: "SIGKILL", cases: &[Case::Killed], share: 1 },
+    Column { title: "Ctrl-C", cases: &[Case::Interrupted], share: 4 },
+    Column { title: "process dies", cases: &[Case::TargetKilled, Case::TargetEnds], share: 8 },
+    Column { title: "threads", cases: &[Case::Threads], share: 10 },
+    Column { title: "fork", cases: &[Case::Children], share: 10 },
+    Column { title: "exec", cases: &[Case::Exec], share: 10 },
+    Column { title: "first thread ends", cases: &[Case::LeaderGone, Case::LeaderGoes], share: 20 },
+    Column { title: "denied", cases: &[Case::Traced, Case::OtherUser, Case::Sandboxed, Case::Yama], share: 40 },
+];
+
+/// With a debugger, which takes ten times as long to start, so many times fewer runs are made.
+const DEBUGGERS: u32 = 10;
+
+/// The setting of Yama from which on an unprivileged user may not trace what is no child of his.
+const ONLY_DESCENDANTS: u32 = 1;
+
+impl Column {
+    /// How many runs of each case to make.
+    pub(super) fn runs(&self, all: u32, mode: Mode) -> u32 {
+        let fewer = if mode.is_debugger() { DEBUGGERS } else { 1 };
+        (all / self.share / fewer).max(1)
+    }
+}
+
+impl Case {
+    /// Why there is nothing to see of it, if so.
+    pub(super) fn why_not(self, mode: Mode) -> Option<&'static str> {
+        match self {
+            Case::Traced | Case::OtherUser | Case::Sandboxed | Case::Yama if mode.is_debugger() => {
+                Some("who is denied is the debugger")
+            }
+            Case::OtherUser | Case::Yama if !Uid::effective().is_root() => Some("another user: only root can try that"),
+            Case::Yama if trap::ptrace_scope().is_none_or(|scope| scope < ONLY_DESCENDANTS) => {
+                Some("yama: this kernel has none, or it allows everything")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the watcher may end with an error.
+    pub(super) fn may_fail(self) -> bool {
+        !matches!(self, Case::Undisturbed | Case::Threads | Case::Children)
+    }
+}
