@@ -48,6 +48,14 @@ pub enum Error {
         /// What it is instead.
         why: String,
     },
+    /// The core of a process cannot be written.
+    #[error("cannot write the core to {}: {source}; free disk space, or give another place", path.display())]
+    CoreNotWritten {
+        /// Where to.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The core was made on a machine that we do not know.
     #[error("{} is a core of {found}: Redhanded reads those of linux/amd64", path.display())]
     OtherMachine {

@@ -26,7 +26,7 @@ mod target;
 pub mod threads;
 pub mod value;
 
-pub use crate::core::CoreMemory;
+pub use crate::core::{CoreMemory, WrittenCore, write_core};
 pub use error::Error;
 pub use frame::FrameContext;
 pub use frames::UnwoundFrame;

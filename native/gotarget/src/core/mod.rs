@@ -3,6 +3,7 @@
 
 mod image;
 mod notes;
+mod write;
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -18,6 +19,8 @@ use crate::memory::{Cause, LoadBias, Memory, RuntimeAddr, Unreadable};
 use crate::registers::ThreadRegisters;
 use image::Image;
 use notes::{Mapping, Notes};
+
+pub use write::{WrittenCore, write_core};
 
 /// The memory of a process as a core file keeps it. What the core leaves out because it was mapped from a
 /// file comes from that file, where it is here and the same.

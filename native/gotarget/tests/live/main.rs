@@ -4,6 +4,7 @@
 
 mod cores;
 mod damage;
+mod dumps;
 mod expressions;
 mod goroutines;
 mod headers;
