@@ -3,6 +3,7 @@
 use std::io;
 
 use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use perf_event::events::Breakpoint as Event;
 use perf_event::{Builder, Counter};
@@ -24,6 +25,9 @@ pub enum At {
 /// A breakpoint in all threads of a traced process, also in those that they make from now on, but not in
 /// processes that they fork. Whoever runs into it stops with SIGTRAP, which its tracer must keep from it: it ends
 /// a Go program.
+///
+/// It belongs to the thread that set it, which must be the one that traces. When that thread ends, killed or not, the
+/// kernel takes the breakpoint away before it lets go of the process.
 #[derive(Debug)]
 pub struct Breakpoint(Vec<Counter>);
 
@@ -35,6 +39,13 @@ impl Breakpoint {
     /// The system does not allow it, or the processor's four debug registers are in use.
     pub fn set(pid: i32, tids: impl IntoIterator<Item = i32>, at: At) -> Result<Self, Error> {
         allow_many_files();
+        // Should we be killed, this thread's files must be closed before it lets go of what it traces. Files that it
+        // shares stay open until the last thread is gone.
+        unshare(CloneFlags::CLONE_FILES).map_err(|errno| Error::System {
+            what: "prepare breakpoints",
+            pid,
+            source: errno.into(),
+        })?;
         let mut counters = Vec::new();
         for tid in tids {
             match builder(at).observe_pid(tid).any_cpu().build() {

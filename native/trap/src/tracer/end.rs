@@ -7,7 +7,6 @@ use nix::sys::ptrace;
 use nix::unistd::Pid;
 
 use super::{State, Tracer};
-use crate::access::field;
 use crate::thread::{EVENT_STOP, Request, bury_killed, request};
 
 /// How long to wait for a thread that won't stop. The kernel lets it go when this program ends.
@@ -20,12 +19,15 @@ impl Tracer {
     /// [`Tracer::stop_all`].
     pub fn detach(self) {}
 
-    /// Whether its next instruction is only a signal away: one that a trap sends, which waits for the thread.
-    fn has_trap_due(tid: i32) -> bool {
-        let set =
-            |name| field(&format!("/proc/{tid}/status"), name).and_then(|text| u64::from_str_radix(&text, 16).ok());
+    /// Whether a thread runs into a trap's signal, which waits for it, before its next instruction.
+    pub(super) fn has_trap_due(tid: i32) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
+        let set = |name| {
+            let line = status.lines().find_map(|line: &str| line.strip_prefix(name));
+            line.and_then(|text| u64::from_str_radix(text.trim(), 16).ok())
+        };
         let is_in = |set: Option<u64>| set.is_some_and(|set| set & 1 << (libc::SIGTRAP - 1) != 0);
-        is_in(set("SigPnd")) && !is_in(set("SigBlk"))
+        is_in(set("SigPnd:")) && !is_in(set("SigBlk:"))
     }
 
     /// Lets a thread that stands run into the signals that wait for it, until none of a trap is among them. It does no

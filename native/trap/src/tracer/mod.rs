@@ -7,12 +7,13 @@ mod event;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::ptrace;
+use nix::sys::uio::{RemoteIoVec, process_vm_writev};
 use nix::unistd::Pid;
 
 use crate::thread::{Request, is_dead, request};
@@ -30,8 +31,9 @@ pub use event::{End, Event};
 /// process as its caller passes them on, and job control (Ctrl-Z, `fg`) works as without a tracer.
 ///
 /// When this is dropped, the process runs on, and nothing of the tracing is left in it. When this program is
-/// killed, the kernel lets it go: a thread that stands for a signal then gets it, and so does one that
-/// stands for a trap, whose signal ends a Go program ([`Tracer::park`] avoids that).
+/// killed, the kernel lets it go: a thread whose stop has come as an event goes on, without the signal that it
+/// stood for; one that has just run into a trap, of which nobody has heard yet, gets that trap's signal, which
+/// ends a Go program.
 #[derive(Debug)]
 pub struct Tracer {
     pid: i32,
@@ -191,7 +193,7 @@ impl Tracer {
 
     /// Stops all threads, and waits until they stand; gives the numbers of those that don't within this
     /// time, since they wait in the kernel for something that no signal interrupts. What comes meanwhile comes as
-    /// an event later, and its thread stands too.
+    /// an event later, and its thread stands too; so does whoever has run into a trap by then.
     pub fn stop_all(&mut self, patience: Duration) -> Vec<i32> {
         let deadline = Instant::now() + patience;
         for (tid, state) in &mut self.threads {
@@ -213,7 +215,24 @@ impl Tracer {
                 self.threads.insert(self.pid, State::Dead);
             }
         }
+        self.meet_traps();
         self.threads.iter().filter(|(_, state)| state.will_stop()).map(|(tid, _)| *tid).collect()
+    }
+
+    /// Lets each thread that we stopped in the instant of a trap come to that, without an instruction in between.
+    fn meet_traps(&mut self) {
+        let stopped = |(tid, state): (&i32, &State)| match state {
+            State::Stands(Stand { with_all: true, with_process: false, .. }) => Some(*tid),
+            _ => None,
+        };
+        let stopped: Vec<i32> = self.threads.iter().filter_map(stopped).collect();
+        for tid in stopped.into_iter().filter(|tid| Self::has_trap_due(*tid)) {
+            request(tid, Request::Continue, 0);
+            self.threads.insert(tid, State::Asked);
+            while self.threads.get(&tid) == Some(&State::Asked) {
+                self.take_next(None);
+            }
+        }
     }
 
     /// Lets all threads go on that [`Tracer::stop_all`] has stopped, and nothing else.
@@ -239,6 +258,18 @@ impl Tracer {
     /// It does not stand, or has been killed meanwhile.
     pub fn set_registers(&self, tid: i32, registers: Registers) -> Result<(), Error> {
         ptrace::setregs(Pid::from_raw(tid), registers).map_err(|errno| self.failed("set the registers", errno))
+    }
+
+    /// Changes memory of the process.
+    ///
+    /// # Errors
+    /// It is not mapped, or not to be written.
+    pub fn write(&self, addr: u64, bytes: &[u8]) -> Result<(), Error> {
+        let pid = Pid::from_raw(self.pid);
+        let there = RemoteIoVec { base: addr as usize, len: bytes.len() };
+        let wrote = process_vm_writev(pid, &[IoSlice::new(bytes)], &[there]);
+        let wrote = wrote.and_then(|wrote| if wrote == bytes.len() { Ok(()) } else { Err(Errno::EFAULT) });
+        wrote.map_err(|errno| self.failed("write to the memory", errno))
     }
 
     fn failed(&self, what: &'static str, errno: Errno) -> Error {

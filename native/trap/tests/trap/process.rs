@@ -3,11 +3,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use trap::Stopped;
+use trap::{At, Breakpoint, Event, Stopped, Tracer};
 
 /// The longest that anything here takes to happen.
 pub(crate) const LONGEST: Duration = Duration::from_secs(30);
@@ -29,14 +30,19 @@ impl Guarded {
     }
 
     /// A copy of this program that does what an ignored test below says.
-    pub(crate) fn role(name: &str, target: i32) -> Self {
+    pub(crate) fn role(name: &str, target: impl ToString) -> Self {
+        let mut started = Self::start_role(name, target);
+        started.wait_for("ready");
+        started
+    }
+
+    /// The same, which may have more to say than that it is ready.
+    pub(crate) fn start_role(name: &str, target: impl ToString) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .args(["--ignored", "--exact", "--nocapture", &format!("process::{name}")])
             .env(TARGET, target.to_string());
-        let mut started = Self::start(&mut command);
-        started.wait_for("ready");
-        started
+        Self::start(&mut command)
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -179,4 +185,50 @@ fn outlives_its_first_thread() {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// What [`touches_a_byte`] touches, and how often each of its threads does.
+static BYTE: AtomicU8 = AtomicU8::new(0);
+pub(crate) const TOUCHES: usize = 10;
+
+/// Not a test: a process that says where a byte is, and makes threads that touch it and say so.
+#[test]
+#[ignore = "what a process under test does"]
+fn touches_a_byte() {
+    println!("\n{}", std::ptr::from_ref(&BYTE).addr());
+    println!("ready");
+    let parent = std::os::unix::process::parent_id();
+    while std::os::unix::process::parent_id() == parent {
+        let toucher = std::thread::spawn(|| {
+            for _ in 0..TOUCHES {
+                BYTE.store(1, Ordering::Relaxed);
+            }
+            let _ = writeln!(std::io::stdout(), "touched");
+        });
+        toucher.join().unwrap();
+    }
+}
+
+/// Not a test: stops a process at a byte of it (the number after its own) and keeps it so.
+#[test]
+#[ignore = "what a process under test does"]
+fn holds_at_a_byte() {
+    let target = std::env::var(TARGET).unwrap();
+    let (pid, addr) = target.split_once(' ').unwrap();
+    let (mut tracer, _breakpoint) = arm(pid.parse().unwrap(), At::Byte(addr.parse().unwrap()));
+    while !matches!(tracer.wait(None).unwrap(), Event::Trap { .. }) {
+        let standing: Vec<i32> = tracer.standing().collect();
+        standing.into_iter().for_each(|tid| tracer.resume(tid, 0));
+    }
+    println!("ready");
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+/// Traces a process, with a breakpoint in all its threads.
+pub(crate) fn arm(pid: i32, at: At) -> (Tracer, Breakpoint) {
+    let mut tracer = Tracer::attach(pid).unwrap();
+    assert_eq!(tracer.stop_all(LONGEST), []);
+    let breakpoint = Breakpoint::set(pid, tracer.standing(), at).unwrap();
+    tracer.resume_all();
+    (tracer, breakpoint)
 }
