@@ -138,11 +138,11 @@ impl<'a> Code<'a> {
 /// The operand that is in memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    base: iced_x86::Register,
-    index: iced_x86::Register,
+    pub(crate) base: iced_x86::Register,
+    pub(crate) index: iced_x86::Register,
     scale: u32,
-    disp: u64,
-    segment: iced_x86::Register,
+    pub(crate) disp: u64,
+    pub(crate) segment: iced_x86::Register,
 }
 
 impl Place {

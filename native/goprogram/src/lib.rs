@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod amd64;
+mod amd64_origin;
 mod amd64_role;
 mod build_info;
 mod code_units;
@@ -36,6 +37,7 @@ mod unwind;
 mod variables;
 
 pub use amd64::{MemoryAccess, Op, Role, ValueSource};
+pub use amd64_origin::{Origin, Root};
 pub use build_info::{BuildInfo, GoVersion};
 pub use descriptor::{AbiLayout, MapTypeLayout};
 pub use error::Error;
@@ -44,7 +46,7 @@ pub use layout::{GLayout, MLayout, RuntimeLayout};
 pub use lines::Line;
 pub use locals::Local;
 pub use location::{Location, Piece};
-pub use map_functions::{MapFunction, MapFunctionKind};
+pub use map_functions::{MapFunction, MapFunctionKind, Parameters};
 pub use program::{LinkAddr, Program};
 pub use register::Register;
 pub use types::{Field, Type, TypeKind, TypeRef};

@@ -1,6 +1,6 @@
 //! Which functions are the runtime's map code, and what they do to a map.
 
-use crate::{Function, Program};
+use crate::{Function, LinkAddr, Program};
 
 /// What a function of the runtime's map code does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +26,26 @@ pub struct MapFunction {
     pub kind: MapFunctionKind,
     /// Whether it changes the map.
     pub write: bool,
+}
+
+/// Which of a map function's parameters, counted from 0, are what. All before them are one word each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Parameters {
+    /// The descriptor of the map's type.
+    pub ty: Option<u64>,
+    /// The map: the address of its header.
+    pub map: Option<u64>,
+    /// An iterator: its address.
+    pub iterator: Option<u64>,
+}
+
+/// What the program has of map code.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct MapCode {
+    /// The map functions, by address.
+    pub(crate) functions: Vec<(Function, MapFunction)>,
+    /// The write barriers' first instructions.
+    pub(crate) barriers: Vec<LinkAddr>,
 }
 
 /// The package that holds Swiss maps (Go's src/internal/runtime/maps).
@@ -100,7 +120,60 @@ impl MapFunction {
     }
 }
 
+impl Parameters {
+    /// Those of the function with this linker name; `None` if it is not map code, or takes no map.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Parameters> {
+        MapFunction::named(name)?;
+        let of = |ty, map, iterator| Some(Parameters { ty, map, iterator });
+        let name = name.strip_suffix(".abi0").unwrap_or(name);
+        if let Some(function) = name.strip_prefix(SWISS) {
+            return match function.rsplit_once('.') {
+                Some(("(*Iter)", "Init")) => of(Some(1), Some(2), Some(0)),
+                Some(("(*Iter)", "Next")) => of(None, None, Some(0)),
+                Some(("(*Map)", "directoryIndex" | "directoryAt" | "directorySet" | "replaceTable" | "Used"))
+                | Some(("(*Map)", "installTableSplit")) => of(None, Some(0), None),
+                Some(("(*Map)", _)) => of(Some(1), Some(0), None),
+                // A table doesn't know its map, but some of its methods are told.
+                Some(("(*table)", "Get" | "Delete" | "PutSlot" | "pruneTombstones" | "rehash" | "split" | "grow")) => {
+                    of(Some(1), Some(2), None)
+                }
+                None if function.starts_with("runtime_map") => of(Some(0), Some(1), None),
+                _ => None,
+            };
+        }
+        let (_, word) = name.split_once('.')?;
+        let starts = |prefix: &str| word.starts_with(prefix) || word.starts_with(&format!("reflect_{prefix}"));
+        if starts("mapiternext") || starts("mapIterNext") {
+            of(None, None, Some(0))
+        } else if starts("mapiterinit") || starts("mapIterStart") {
+            of(Some(0), Some(1), Some(2))
+        } else if ["mapassign", "mapdelete", "mapaccess", "mapclear", "mapclone"].into_iter().any(starts)
+            || ["growWork", "evacuate", "hashGrow"].iter().any(|prefix| word.starts_with(prefix))
+        {
+            of(Some(0), Some(1), None)
+        } else {
+            None
+        }
+    }
+}
+
 impl Program {
+    /// The map functions and write barriers, looked up once.
+    pub(crate) fn map_code(&self) -> &MapCode {
+        self.map_code_cell().get_or_init(|| {
+            let mut found = MapCode::default();
+            for function in self.functions() {
+                if let Some(kind) = MapFunction::named(&function.name) {
+                    found.functions.push((function, kind));
+                } else if function.name.starts_with("runtime.gcWriteBarrier") {
+                    found.barriers.push(function.entry);
+                }
+            }
+            found
+        })
+    }
+
     /// Classifies a function by its linker name; `None` if it is not map code.
     pub fn map_function(&self, name: &str) -> Option<MapFunction> {
         MapFunction::named(name)

@@ -10,6 +10,7 @@ use crate::elf::{Contents, Elf};
 use crate::functions::Extent;
 use crate::layout::RuntimeLayout;
 use crate::lines::LineFinder;
+use crate::map_functions::MapCode;
 use crate::pclntab::Pclntab;
 use crate::units::{Reader, Units};
 use crate::unwind::Described;
@@ -42,6 +43,7 @@ pub struct Program {
     descriptors: OnceLock<Descriptors>,
     code_units: OnceLock<Vec<code_units::Described>>,
     pclntab: OnceLock<Option<Pclntab>>,
+    map_code: OnceLock<MapCode>,
 }
 
 impl fmt::Debug for Program {
@@ -88,6 +90,7 @@ impl Program {
             descriptors: OnceLock::new(),
             code_units: OnceLock::new(),
             pclntab: OnceLock::new(),
+            map_code: OnceLock::new(),
         })
     }
 
@@ -180,6 +183,10 @@ impl Program {
 
     pub(crate) fn code_units_cell(&self) -> &OnceLock<Vec<code_units::Described>> {
         &self.code_units
+    }
+
+    pub(crate) fn map_code_cell(&self) -> &OnceLock<MapCode> {
+        &self.map_code
     }
 
     pub(crate) fn descriptors_cell(&self) -> &OnceLock<Descriptors> {
