@@ -5,10 +5,12 @@
 //! [`catch`] turns a stop at the flag byte into an access for crate `race` to judge.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
+mod argument;
 pub mod catch;
 mod core;
 mod error;
 pub mod expression;
+pub mod fatal;
 pub mod frame;
 mod frames;
 pub mod goroutine;

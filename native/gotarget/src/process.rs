@@ -4,17 +4,18 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 
-use goprogram::{Program, Register};
+use goprogram::Program;
 
 use crate::core::CoreMemory;
 use crate::error::Error;
 use crate::frames::{self, UnwoundFrame};
 use crate::goroutine;
 use crate::live::{self, LiveMemory};
-use crate::memory::{LoadBias, Memory, RuntimeAddr, read_bytes};
+use crate::memory::{LoadBias, Memory, read_bytes};
 use crate::registers::{self, ThreadRegisters};
 use crate::stack::Names;
 use crate::target::Target;
+use crate::threads;
 
 /// What a [`Process`] is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,13 +200,7 @@ impl Process {
                 _ => Err(Error::Running { goid, tid }),
             };
         };
-        let at = |register| RuntimeAddr(thread.get(register).unwrap_or(0));
-        let mut frames = frames::walk_thread(&target, tid, Some(g), at(Register::Rip), at(Register::Rsp));
-        // C code has no Go frames: then the innermost one is a caller.
-        if let Some(first) = frames.first_mut().filter(|first| Some(first.pc.addr.0) == thread.get(Register::Rip)) {
-            first.registers = Some(thread);
-        }
-        Ok(frames)
+        Ok(threads::walk(&target, &thread).1)
     }
 }
 

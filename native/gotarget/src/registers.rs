@@ -15,6 +15,28 @@ pub struct ThreadRegisters {
 /// NT_PRSTATUS holds.
 pub(crate) type UserRegisters = [u64; 27];
 
+/// Where each register is among them.
+const PLACES: [(Register, usize); 18] = [
+    (Register::R15, 0),
+    (Register::R14, 1),
+    (Register::R13, 2),
+    (Register::R12, 3),
+    (Register::Rbp, 4),
+    (Register::Rbx, 5),
+    (Register::R11, 6),
+    (Register::R10, 7),
+    (Register::R9, 8),
+    (Register::R8, 9),
+    (Register::Rax, 10),
+    (Register::Rcx, 11),
+    (Register::Rdx, 12),
+    (Register::Rsi, 13),
+    (Register::Rdi, 14),
+    (Register::Rip, 16),
+    (Register::Eflags, 18),
+    (Register::Rsp, 19),
+];
+
 /// The lower halves of the vector registers, in which Go keeps floating-point numbers.
 pub(crate) type Vectors = [u64; 16];
 
@@ -44,6 +66,18 @@ impl ThreadRegisters {
         ThreadRegisters { tid, registers: Some(Box::new(registers)), vectors: None }
     }
 
+    /// A thread whose registers someone else reads, as a debugger does. Those that can't be read are 0.
+    #[must_use]
+    pub fn read(tid: u32, registers: &dyn Fn(Register) -> Option<u64>) -> Self {
+        let mut words: UserRegisters = [0; 27];
+        for (register, index) in PLACES {
+            if let (Some(word), Some(value)) = (words.get_mut(index), registers(register)) {
+                *word = value;
+            }
+        }
+        ThreadRegisters::stopped(tid, words)
+    }
+
     /// Whether its registers are known.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
@@ -53,27 +87,10 @@ impl ThreadRegisters {
     /// One of its registers, of a vector register the lower half; `None` where the thread runs.
     #[must_use]
     pub fn get(&self, register: Register) -> Option<u64> {
-        let index = match register {
-            Register::R15 => 0,
-            Register::R14 => 1,
-            Register::R13 => 2,
-            Register::R12 => 3,
-            Register::Rbp => 4,
-            Register::Rbx => 5,
-            Register::R11 => 6,
-            Register::R10 => 7,
-            Register::R9 => 8,
-            Register::R8 => 9,
-            Register::Rax => 10,
-            Register::Rcx => 11,
-            Register::Rdx => 12,
-            Register::Rsi => 13,
-            Register::Rdi => 14,
-            Register::Rip => 16,
-            Register::Eflags => 18,
-            Register::Rsp => 19,
-            Register::Xmm(number) => return self.vectors.as_ref()?.get(usize::from(number)).copied(),
-        };
+        if let Register::Xmm(number) = register {
+            return self.vectors.as_ref()?.get(usize::from(number)).copied();
+        }
+        let (_, index) = *PLACES.iter().find(|(known, _)| *known == register)?;
         self.registers.as_ref()?.get(index).copied()
     }
 }

@@ -1,13 +1,15 @@
 //! Threads of a stopped process: which goroutine each runs, and inside which map it is.
 
-use goprogram::{Location, MapFunctionKind, Register};
+use goprogram::{MapFunction, MapFunctionKind, Register};
 use race::Kind;
 
+use crate::argument;
 use crate::catch::Registers;
 use crate::error::Error;
 use crate::frames::{self, UnwoundFrame};
 use crate::goroutine;
 use crate::memory::RuntimeAddr;
+use crate::registers::ThreadRegisters;
 use crate::stack::{self, Frame, Pc};
 use crate::target::Target;
 
@@ -60,54 +62,47 @@ pub fn thread(target: &Target<'_>, tid: u32, registers: &Registers<'_>) -> Resul
     let goroutine = goroutine::of_thread(target, tid, registers(Register::R14).unwrap_or(0))?;
     let pc = RuntimeAddr(registers(Register::Rip).unwrap_or(0));
     let sp = RuntimeAddr(registers(Register::Rsp).unwrap_or(0));
-    let frames = frames::walk_thread(target, tid, goroutine, pc, sp);
+    let mut frames = frames::walk_thread(target, tid, goroutine, pc, sp);
+    // The other registers matter only in map code: a debugger takes long to give them.
+    if let Some(first) = frames.first_mut().filter(|first| first.pc.addr == pc && map_code(target, first).is_some()) {
+        first.registers = Some(ThreadRegisters::read(tid, registers));
+    }
     let stack: Vec<Pc> = frames.iter().map(|frame| frame.pc).collect();
     let innermost = stack.first().and_then(|pc| stack::lines(target, *pc).first().cloned());
     Ok(Thread {
         tid,
         goroutine,
         goid: goroutine.and_then(|g| goroutine::goid(target, g).ok()),
-        inside: inside(target, &frames, registers),
+        inside: inside(target, &frames),
         at: stack::caller(target, &stack).or(innermost),
         stack,
     })
 }
 
+/// The goroutine that a stopped thread runs, where the program tells it, and the frames of both.
+pub(crate) fn walk(target: &Target<'_>, thread: &ThreadRegisters) -> (Option<RuntimeAddr>, Vec<UnwoundFrame>) {
+    let at = |register| thread.get(register).unwrap_or(0);
+    let goroutine = goroutine::of_thread(target, thread.tid, at(Register::R14)).ok().flatten();
+    let (pc, sp) = (RuntimeAddr(at(Register::Rip)), RuntimeAddr(at(Register::Rsp)));
+    let mut frames = frames::walk_thread(target, thread.tid, goroutine, pc, sp);
+    // C code has no Go frames: then the innermost one is a caller.
+    if let Some(first) = frames.first_mut().filter(|first| first.pc.addr == pc) {
+        first.registers = Some(thread.clone());
+    }
+    (goroutine, frames)
+}
+
 /// The outermost map function of a stack: the one that the program called.
-fn inside(target: &Target<'_>, stack: &[UnwoundFrame], registers: &Registers<'_>) -> Option<Inside> {
+fn inside(target: &Target<'_>, stack: &[UnwoundFrame]) -> Option<Inside> {
     stack.iter().enumerate().rev().find_map(|(depth, frame)| {
-        let pc = frame.pc;
-        let function = target.program.function_at(target.bias.to_link(pc.instruction()))?.name;
-        let kind = kind_of(target.program.map_function(&function)?.kind)?;
-        // Only the innermost frame's registers are still its own, and those of one that a signal interrupted.
-        let saved = |register| frame.registers.as_ref()?.get(register);
-        let registers: &Registers<'_> = if depth == 0 { registers } else { &saved };
-        Some(Inside { kind, map: map_of(target, pc, registers), function })
+        let (function, code) = map_code(target, frame)?;
+        Some(Inside { kind: kind_of(code.kind)?, map: argument::map_of(target, stack, depth), function })
     })
 }
 
-/// What the runtime calls a map in the parameters of its map functions: `h` up to Go 1.23, `m` since.
-const MAP: [&str; 2] = ["h", "m"];
-
-/// What it calls an iterator, and the types of iterators with their fields that hold the map.
-const ITERATOR: &str = "it";
-const ITERATORS: [(&str, &str); 2] = [("runtime.hiter", "h"), ("internal/runtime/maps.Iter", "m")];
-
-/// The map that a map function works on, by its parameters.
-fn map_of(target: &Target<'_>, pc: Pc, registers: &Registers<'_>) -> Option<RuntimeAddr> {
-    if let Some(map) = MAP.iter().find_map(|name| parameter(target, pc, registers, name)) {
-        return Some(map);
-    }
-    let iterator = parameter(target, pc, registers, ITERATOR)?;
-    ITERATORS.iter().find_map(|(type_name, field)| {
-        let offset = target.program.field_offset(type_name, field).ok()?;
-        target.pointer(iterator.plus(offset)).ok()
-    })
-}
-
-fn parameter(target: &Target<'_>, pc: Pc, registers: &Registers<'_>, name: &str) -> Option<RuntimeAddr> {
-    match target.program.parameter_location(target.bias.to_link(pc.instruction()), name).ok()?? {
-        Location::Register(register) => registers(register).map(RuntimeAddr),
-        Location::FromCfa(offset) => target.pointer(RuntimeAddr(pc.cfa.0.wrapping_add_signed(offset))).ok(),
-    }
+/// The map function that a frame is of.
+pub(crate) fn map_code(target: &Target<'_>, frame: &UnwoundFrame) -> Option<(String, MapFunction)> {
+    let function = target.program.function_at(target.bias.to_link(frame.pc.instruction()))?.name;
+    let code = target.program.map_function(&function)?;
+    Some((function, code))
 }

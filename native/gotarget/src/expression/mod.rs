@@ -4,6 +4,7 @@
 
 mod complete;
 mod names;
+mod owner;
 mod parse;
 mod steps;
 
@@ -16,6 +17,7 @@ use crate::target::Target;
 use parse::{Ast, First, Step};
 
 pub use complete::complete;
+pub use owner::{local_path_to, name_of, path_to};
 pub(crate) use steps::field_path;
 
 /// A map in a process: where its header is, and what it maps.
@@ -94,14 +96,6 @@ pub fn map(target: &Target<'_>, frame: Option<&FrameContext<'_>>, text: &str) ->
 pub fn locals(target: &Target<'_>, frame: &FrameContext<'_>) -> Result<Vec<NamedPlace>, Error> {
     let locals = target.program.locals(target.bias.to_link(frame.pc))?;
     Ok(locals.iter().map(|local| (local.name.clone(), names::local_place(target, frame, local))).collect())
-}
-
-/// The package variable that holds the map with this header, if one does.
-#[must_use]
-pub fn name_of(target: &Target<'_>, header: RuntimeAddr) -> Option<String> {
-    let variables = target.program.map_variables("").ok()?;
-    let holds = |addr| target.pointer(target.bias.to_runtime(addr)).is_ok_and(|value| value == header);
-    variables.into_iter().find(|variable| holds(variable.addr)).map(|variable| variable.name)
 }
 
 fn evaluate(target: &Target<'_>, frame: Option<&FrameContext<'_>>, ast: &Ast, depth: u32) -> Result<Place, Error> {

@@ -41,7 +41,13 @@ impl Place {
     }
 
     /// The part of it from `offset` on.
-    fn part(&self, target: &Target<'_>, expression: String, ty: TypeRef, offset: u64) -> Result<Place, Error> {
+    pub(super) fn part(
+        &self,
+        target: &Target<'_>,
+        expression: String,
+        ty: TypeRef,
+        offset: u64,
+    ) -> Result<Place, Error> {
         let at = match &self.at {
             At::Memory(addr) => At::Memory(addr.plus(offset)),
             At::Bytes(_) => At::Bytes(self.bytes(target, offset, target.program.ty(ty)?.size)?),
@@ -82,7 +88,7 @@ pub(super) fn follow(target: &Target<'_>, mut place: Place) -> Result<Place, Err
 }
 
 /// What an interface holds.
-fn held(target: &Target<'_>, place: &Place, empty: bool) -> Result<Place, Error> {
+pub(super) fn held(target: &Target<'_>, place: &Place, empty: bool) -> Result<Place, Error> {
     let bytes = place.bytes(target, 0, 16)?;
     let values = Values::new(*target, Limits::default());
     let expression = place.expression.clone();

@@ -36,7 +36,7 @@ fn all() -> Vec<Go> {
     all
 }
 
-fn is_thorough() -> bool {
+pub(crate) fn is_thorough() -> bool {
     std::env::var_os("REDHANDED_ALL").is_some_and(|value| !value.is_empty() && value != "0")
 }
 

@@ -1,0 +1,89 @@
+//! The program `racing`, run until it dies of its race, with its core.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use gotarget::{Process, RuntimeAddr};
+use tempfile::TempDir;
+
+use crate::toolchain::{self, Go};
+
+/// Where the map is.
+pub(crate) const PLACES: [&str; 6] = ["global", "field", "pointer", "shard", "local", "closure"];
+
+/// What the one racer does; the other one writes.
+pub(crate) const RACES: [&str; 6] = ["write", "read", "iterate", "delete", "clear", "clone"];
+
+/// The program, built.
+pub(crate) struct Racing {
+    _folder: TempDir,
+    file: PathBuf,
+    context: String,
+}
+
+/// What is left of a process of the program.
+pub(crate) struct Dead {
+    _folder: TempDir,
+    pub(crate) core: PathBuf,
+    /// What Go said when it died.
+    pub(crate) words: String,
+    /// The map that it died of.
+    pub(crate) map: RuntimeAddr,
+}
+
+impl Racing {
+    pub(crate) fn build(go: &Go, arguments: &[&str]) -> Self {
+        let (folder, file) = toolchain::build(go, "racing", arguments);
+        Racing { _folder: folder, file, context: go.to_string() }
+    }
+
+    /// Runs it with GOTRACEBACK=crash until it dies. `None` where the system puts cores elsewhere.
+    pub(crate) fn die(&self, arguments: &[&str]) -> Option<Dead> {
+        let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
+        if pattern.starts_with('|') || pattern.contains('/') {
+            eprintln!("kernel.core_pattern is {}: no core of the kernel is looked at here", pattern.trim());
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let output = Command::new("prlimit")
+            .arg("--core=unlimited")
+            .arg(&self.file)
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("GOTRACEBACK", "crash")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let (out, words) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!output.status.success(), "{} {arguments:?} did not die: {out}{words}", self.context);
+        let is_core = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("core");
+        let core = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).find(is_core);
+        let map = out.trim_end().rsplit_once("map=0x").expect(&out).1;
+        Some(Dead {
+            core: core.expect("a core in the process's folder"),
+            _folder: folder,
+            words: words.into_owned(),
+            map: RuntimeAddr(u64::from_str_radix(map, 16).unwrap()),
+        })
+    }
+}
+
+impl Dead {
+    pub(crate) fn process(&self) -> Process {
+        Process::core(&self.core, None).unwrap()
+    }
+
+    /// The message of Go's fatal error.
+    pub(crate) fn message(&self) -> &str {
+        self.words.lines().find_map(|line| line.strip_prefix("fatal error: ")).expect(&self.words)
+    }
+
+    /// The goroutine that Go shows first: the one that died.
+    pub(crate) fn goid(&self) -> u64 {
+        let running = self.words.lines().find_map(|line| {
+            let (number, rest) = line.strip_prefix("goroutine ")?.split_once(' ')?;
+            rest.contains("running").then(|| number.parse().unwrap())
+        });
+        running.expect(&self.words)
+    }
+}

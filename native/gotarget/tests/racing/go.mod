@@ -1,0 +1,3 @@
+module redhanded.example/racing
+
+go 1.18
