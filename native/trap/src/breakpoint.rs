@@ -13,12 +13,19 @@ use crate::{Error, access};
 /// What `si_code` says in the SIGTRAP of a [`Breakpoint`] (`TRAP_PERF`, include/uapi/asm-generic/siginfo.h).
 pub const TRAP_PERF: i32 = 6;
 
-/// What a breakpoint stops a thread at.
+/// What a breakpoint is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
-    /// Every read and write of this byte. The thread stops after the instruction.
+    /// Every read and write of this byte. The thread is stopped, or seen, after the instruction.
     Byte(u64),
-    /// The instruction at this address. The thread stops before it.
+    /// The same of 1, 2, 4 or 8 bytes, at an address that is a multiple of it.
+    Bytes {
+        /// Where the first one is.
+        address: u64,
+        /// How many.
+        length: u64,
+    },
+    /// The instruction at this address. The thread is stopped, or seen, before it.
     Instruction(u64),
 }
 
@@ -76,28 +83,38 @@ impl Breakpoint {
 }
 
 fn builder(at: At) -> Builder<'static> {
-    let mut builder = match at {
-        At::Byte(addr) => Builder::new(Event::read_write(addr, 1)),
-        At::Instruction(addr) => Builder::new(Event::execute(addr)),
-    };
-    // A forked process has no tracer, and would get the signal itself; one that executes another program has nothing
-    // of ours at these addresses.
-    builder.sample_period(1).sigtrap(true).remove_on_exec(true).inherit(true).inherit_thread(true).enabled(true);
+    let mut builder = at.builder();
+    builder.sample_period(1).sigtrap(true).enabled(true);
     builder
 }
 
+impl At {
+    /// A breakpoint that is switched off and only counts: in one thread and those that it will make. Not in processes
+    /// that it forks: they have no tracer, and are not ours to slow down. And not when it executes another program,
+    /// which has nothing of ours at these addresses.
+    pub(crate) fn builder(self) -> Builder<'static> {
+        let mut builder = Builder::new(match self {
+            At::Byte(address) => Event::read_write(address, 1),
+            At::Bytes { address, length } => Event::read_write(address, length),
+            At::Instruction(address) => Event::execute(address),
+        });
+        builder.remove_on_exec(true).inherit(true).inherit_thread(true);
+        builder
+    }
+}
+
 /// Each thread takes a file: as many as the system allows.
-fn allow_many_files() {
+pub(crate) fn allow_many_files() {
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
 }
 
-fn is(error: &io::Error, errno: Errno) -> bool {
+pub(crate) fn is(error: &io::Error, errno: Errno) -> bool {
     error.raw_os_error() == Some(errno as i32)
 }
 
-fn refused(pid: i32, source: io::Error) -> Error {
+pub(crate) fn refused(pid: i32, source: io::Error) -> Error {
     match source.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EACCES | Errno::EPERM) => Error::NoPerf { remedy: access::perf_remedy() },
         Some(Errno::ENOSPC) => Error::NoSlot { pid },

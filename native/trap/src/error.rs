@@ -57,6 +57,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// There is no memory for a recording.
+    #[error("the system gives no memory for a recording: run with sudo, or raise kernel.perf_event_mlock_kb")]
+    NoBuffer,
     /// Whatever else the system said.
     #[error("cannot {what} of process {pid}: {source}")]
     System {

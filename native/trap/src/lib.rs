@@ -7,6 +7,7 @@ mod access;
 mod breakpoint;
 mod error;
 mod keeper;
+pub mod perf;
 mod registers;
 mod saved;
 mod stopped;

@@ -1,0 +1,14 @@
+//! Breakpoints that the kernel keeps for us as performance events. A thread that meets one traps into the kernel,
+//! which counts it, notes what it sees, or sends a signal; the thread runs on by itself. When their owner ends, however
+//! it ends, the kernel takes them away.
+//!
+//! Every processor has four for each thread. They are shared with debuggers.
+
+mod arm;
+mod recorder;
+mod ring;
+mod sample;
+
+pub use arm::Armed;
+pub use recorder::{Record, Recorder};
+pub use sample::{Hit, RegisterSet, Take, amd64};

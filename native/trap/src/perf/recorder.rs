@@ -1,0 +1,288 @@
+//! Every hit of breakpoints in a process, in the order of time.
+
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::{ClockId, clock_gettime};
+use perf_event::events::Software;
+use perf_event::{Builder, Counter};
+use perf_event_open_sys::bindings::{
+    PERF_RECORD_LOST, PERF_RECORD_SAMPLE, PERF_RECORD_THROTTLE, PERF_RECORD_UNTHROTTLE,
+};
+
+use super::Armed;
+use super::ring::{Ring, page_size};
+use super::sample::{CLOCK, Hit, Take};
+use crate::breakpoint::{is, refused};
+use crate::{At, Error};
+
+/// Records every hit of breakpoints in a process, which is never stopped for it.
+#[derive(Debug)]
+pub struct Recorder {
+    pid: i32,
+    armed: Armed,
+    take: Take,
+    /// One a processor.
+    rings: Vec<Ring>,
+    /// Becomes readable when the process ends.
+    process: OwnedFd,
+    /// When all breakpoints were set: what came before is not all there was.
+    began: u64,
+    /// Up to when hits may be missing; none while it is 0.
+    doubtful: u64,
+    /// How many threads the kernel watches no more for a while.
+    throttled: u64,
+    /// Samples read, and lost by what the kernel said.
+    read: u64,
+    lost: u64,
+    /// The record at hand.
+    record: Vec<u64>,
+}
+
+/// What is in a recording.
+#[derive(Clone, Copy, Debug)]
+pub enum Record<'a> {
+    /// A thread has met a breakpoint.
+    Hit(Hit<'a>),
+    /// Hits may be missing just before what comes next: whatever was known of the process then may be out of date.
+    Gap,
+    /// So many hits are missing since the last that came from the same processor.
+    Lost(u64),
+}
+
+/// Memory for the buffers of all processors together, in bytes, and the least for one of them. Each is halved where
+/// the kernel doesn't give so much: without privileges it gives `kernel.perf_event_mlock_kb` for each.
+const MEMORY: usize = 64 << 20;
+const LARGEST: usize = 8 << 20;
+const SMALLEST: usize = 64 << 10;
+
+/// Clocks of two processors may differ by less than this, in nanoseconds. What makes one thread wait for another takes
+/// longer.
+const SKEW: u64 = 1_000;
+
+impl Recorder {
+    /// Sets breakpoints on every thread of a process, also on those that it makes later.
+    ///
+    /// # Errors
+    /// There is no such process, or the system does not let us watch it.
+    pub fn new(pid: i32, places: &[At], take: Take) -> Result<Self, Error> {
+        Recorder::with_memory(pid, places, take, MEMORY)
+    }
+
+    /// The same with so many bytes for the buffers of all processors together.
+    ///
+    /// # Errors
+    /// As [`Recorder::new`].
+    pub fn with_memory(pid: i32, places: &[At], take: Take, memory: usize) -> Result<Self, Error> {
+        let process = open_process(pid)?;
+        let cpus = processors();
+        let rings = rings(pid, &cpus, take, memory / cpus.len())?;
+        let builders = places.iter().map(|at| {
+            let mut builder = at.builder();
+            take.ask(&mut builder);
+            builder
+        });
+        let mut builders: Vec<_> = builders.collect();
+        let cpus: Vec<_> = cpus.into_iter().map(Some).collect();
+        let write_to_ring = &mut |event: &Counter, number: usize| match rings.get(number) {
+            Some(ring) => ring.take_from(event),
+            None => Err(Errno::EINVAL.into()),
+        };
+        let armed = Armed::open(pid, &mut builders, &cpus, write_to_ring)?;
+        let began = now();
+        let record = Vec::with_capacity(take.largest());
+        let (doubtful, throttled, read, lost) = (0, 0, 0, 0);
+        Ok(Recorder { pid, armed, take, rings, process, began, doubtful, throttled, read, lost, record })
+    }
+
+    /// When all breakpoints were set, in nanoseconds of CLOCK_MONOTONIC_RAW. No earlier hit is given.
+    #[must_use]
+    pub fn began(&self) -> u64 {
+        self.began
+    }
+
+    /// Whether the process is still watched: it has not ended, and executes the same program.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.armed.is_alive()
+    }
+
+    /// Waits until buffers fill, the process ends or time is up. Returns whether it has ended.
+    ///
+    /// # Errors
+    /// Whatever the system said.
+    pub fn wait(&self, longest: Duration) -> Result<bool, Error> {
+        let fds = self.rings.iter().map(Ring::fd);
+        let mut polled: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        polled.push(PollFd::new(self.process.as_fd(), PollFlags::POLLIN));
+        let timeout = PollTimeout::try_from(longest).unwrap_or(PollTimeout::MAX);
+        match poll(&mut polled, timeout) {
+            Ok(_) => Ok(polled.last().and_then(PollFd::any).unwrap_or(false)),
+            // A signal: the caller may want to end.
+            Err(Errno::EINTR) => Ok(false),
+            Err(errno) => Err(Error::System { what: "wait for the recording", pid: self.pid, source: errno.into() }),
+        }
+    }
+
+    /// Gives what was recorded until now, in the order of time.
+    ///
+    /// A hit that depends on another, because one thread waited for the other or it is the same goroutine on another
+    /// thread, never comes before it.
+    pub fn drain(&mut self, visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) {
+        // A trap that was over by now has been recorded, and so has every one that made this one wait. What is being
+        // recorded at this moment may be earlier than what is recorded already, but nobody has waited for it yet.
+        self.drain_until(now().saturating_sub(SKEW), visit);
+    }
+
+    /// Takes the breakpoints away, gives what is left, and returns how many hits were lost in all.
+    pub fn finish(&mut self, visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> u64 {
+        self.armed.disable();
+        self.drain_until(u64::MAX, visit);
+        // Nothing is counted any more.
+        self.lost = self.lost.max(self.armed.count().saturating_sub(self.read));
+        self.lost
+    }
+
+    fn drain_until(&mut self, until: u64, visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) {
+        for ring in &mut self.rings {
+            if ring.refresh() {
+                self.doubtful = u64::MAX;
+            }
+        }
+        while let Some(number) = self.earliest(until)
+            && self.step(number, visit).is_continue()
+        {}
+        let mut was_full = self.doubtful == u64::MAX;
+        for ring in &mut self.rings {
+            was_full |= ring.release();
+        }
+        if was_full {
+            self.doubtful = now();
+        }
+    }
+
+    /// The ring whose next record is the earliest of all.
+    fn earliest(&self, until: u64) -> Option<usize> {
+        let next = |(number, ring): (usize, &Ring)| {
+            let next = ring.peek()?;
+            // Whatever is no sample comes when the samples before it have come.
+            Some((if next.kind == PERF_RECORD_SAMPLE { next.time } else { 0 }, number))
+        };
+        let (time, number) = self.rings.iter().enumerate().filter_map(next).min()?;
+        (time <= until).then_some(number)
+    }
+
+    /// Takes the next record of a ring.
+    fn step(&mut self, number: usize, visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+        let Some(ring) = self.rings.get_mut(number) else { return ControlFlow::Break(()) };
+        let Some(next) = ring.peek() else { return ControlFlow::Continue(()) };
+        ring.pop(next, &mut self.record);
+        if ring.is_much_unreleased() && ring.release() {
+            self.doubtful = u64::MAX;
+        }
+        match next.kind {
+            PERF_RECORD_SAMPLE => {
+                self.read += 1;
+                let Some(hit) = Hit::parse(&self.record, self.take) else { return ControlFlow::Continue(()) };
+                if hit.at < self.began {
+                    return ControlFlow::Continue(());
+                }
+                if self.doubtful > 0 {
+                    visit(Record::Gap)?;
+                }
+                // The first that is beyond doubt still comes after a gap.
+                if hit.at > self.doubtful && self.throttled == 0 {
+                    self.doubtful = 0;
+                }
+                visit(Record::Hit(hit))
+            }
+            // A number, and how many.
+            PERF_RECORD_LOST => {
+                let lost = self.record.get(1).copied().unwrap_or(0);
+                self.lost += lost;
+                visit(Record::Lost(lost))
+            }
+            PERF_RECORD_THROTTLE => {
+                self.throttled += 1;
+                self.doubtful = self.doubtful.max(1);
+                ControlFlow::Continue(())
+            }
+            PERF_RECORD_UNTHROTTLE => {
+                self.throttled = self.throttled.saturating_sub(1);
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// Now, on the clock that hits are told by.
+#[must_use]
+pub(super) fn now() -> u64 {
+    // Every kernel has this clock.
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC_RAW).map(Duration::from).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A file that becomes readable when the process ends.
+fn open_process(pid: i32) -> Result<OwnedFd, Error> {
+    // SAFETY: the call takes two numbers.
+    #[allow(unsafe_code)]
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = Errno::result(fd).map_err(|errno| match errno {
+        Errno::ESRCH => Error::Ended { pid },
+        errno => Error::System { what: "open a file", pid, source: errno.into() },
+    })?;
+    // SAFETY: the kernel has just given us this file, and nobody else knows its number.
+    #[allow(unsafe_code)]
+    let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    Ok(fd)
+}
+
+/// A buffer for each processor, none larger than `memory` bytes.
+fn rings(pid: i32, cpus: &[usize], take: Take, memory: usize) -> Result<Vec<Ring>, Error> {
+    let mut size = memory.clamp(page_size(), LARGEST);
+    loop {
+        // The largest power of two that is no more.
+        let pages = 1 << (size / page_size()).max(1).ilog2();
+        match cpus.iter().map(|cpu| ring(*cpu, take, pages)).collect() {
+            Ok(rings) => return Ok(rings),
+            Err(error) if is(&error, Errno::EPERM) || is(&error, Errno::ENOMEM) => {
+                size /= 2;
+                if size < SMALLEST {
+                    return Err(Error::NoBuffer);
+                }
+            }
+            Err(error) => return Err(refused(pid, error)),
+        }
+    }
+}
+
+fn ring(cpu: usize, take: Take, pages: usize) -> io::Result<Ring> {
+    let mut builder = Builder::new(Software::DUMMY);
+    // It wakes us each time that so much has been written.
+    builder.one_cpu(cpu).clockid(CLOCK).wakeup_watermark(pages * page_size() / 4);
+    Ring::new(builder.build()?, pages, take.largest())
+}
+
+/// The numbers of the processors that are in use.
+fn processors() -> Vec<usize> {
+    let list = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+    let ranges = list.trim().split(',').filter_map(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some(first.parse::<usize>().ok()?..=last.parse::<usize>().ok()?)
+    });
+    let found: Vec<_> = ranges.flatten().collect();
+    if found.is_empty() {
+        // Without /sys we can count them.
+        let count = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        return (0..count).collect();
+    }
+    found
+}
