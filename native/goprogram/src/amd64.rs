@@ -4,6 +4,7 @@ use iced_x86::{
     Decoder, DecoderOptions, Instruction, InstructionInfo, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
 };
 
+use crate::amd64_value::{ValueSource, value_source};
 use crate::register::Register;
 use crate::{Error, Function, LinkAddr, Program, amd64_role};
 
@@ -16,24 +17,6 @@ pub enum Op {
     Write,
     /// It reads, and writes back.
     ReadWrite,
-}
-
-/// Where the byte that was read or written can be seen right after the instruction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ValueSource {
-    /// In a register: its low byte is the access's first byte, the next higher its second, and so on.
-    Register(Register),
-    /// In bits 8 to 15 of a register (`ah`, `bh`, `ch`, `dh`).
-    HighByte(Register),
-    /// In the instruction: every byte that it stored is this one.
-    Immediate(u8),
-    /// In the zero flag (`eflags` bit 6): if it is clear, `byte & mask != 0`; if it is set, `byte & mask == 0`.
-    ZeroFlag {
-        /// The bits that were looked at.
-        mask: u8,
-    },
-    /// Nowhere but in memory.
-    None,
 }
 
 /// What an access is for.
@@ -231,79 +214,12 @@ fn repeatable(info: &InstructionInfo) -> bool {
     })
 }
 
-fn value_source(instruction: &Instruction, operand: u32, op: Op, size: u64) -> ValueSource {
-    let other = 1 - operand.min(1);
-    let register = || match instruction.op_kind(other) {
-        OpKind::Register => {
-            let register = instruction.op_register(other);
-            match Register::of(register) {
-                Some(full) if is_high_byte(register) => ValueSource::HighByte(full),
-                Some(full) => ValueSource::Register(full),
-                None => ValueSource::None,
-            }
-        }
-        _ => ValueSource::None,
-    };
-    let immediate =
-        || (instruction.op_count() == 2 && is_immediate(instruction.op_kind(1))).then(|| instruction.immediate(1));
-    match (op, instruction.mnemonic()) {
-        (Op::Read, Mnemonic::Mov | Mnemonic::Movzx | Mnemonic::Movsx | Mnemonic::Movsxd) => register(),
-        (Op::Write, Mnemonic::Mov) => match immediate() {
-            Some(value) => {
-                let [first, rest @ ..] = value.to_le_bytes();
-                let bytes = usize::try_from(size.saturating_sub(1)).unwrap_or(usize::MAX);
-                match rest.iter().take(bytes).all(|&byte| byte == first) {
-                    true => ValueSource::Immediate(first),
-                    false => ValueSource::None,
-                }
-            }
-            None => register(),
-        },
-        (Op::Read, Mnemonic::Cmp) if size == 1 && immediate() == Some(0) => ValueSource::ZeroFlag { mask: 0xff },
-        (Op::Read, Mnemonic::Test) if size == 1 => match immediate() {
-            Some(mask) => ValueSource::ZeroFlag { mask: mask.to_le_bytes()[0] },
-            None => ValueSource::None,
-        },
-        // The zero flag tells of the byte that was written.
-        (
-            Op::ReadWrite,
-            Mnemonic::Xor
-            | Mnemonic::And
-            | Mnemonic::Or
-            | Mnemonic::Add
-            | Mnemonic::Sub
-            | Mnemonic::Inc
-            | Mnemonic::Dec,
-        ) if size == 1 => ValueSource::ZeroFlag { mask: 0xff },
-        _ => ValueSource::None,
-    }
-}
-
-fn is_high_byte(register: iced_x86::Register) -> bool {
-    use iced_x86::Register::{AH, BH, CH, DH};
-    matches!(register, AH | BH | CH | DH)
-}
-
-fn is_immediate(kind: OpKind) -> bool {
-    matches!(
-        kind,
-        OpKind::Immediate8
-            | OpKind::Immediate16
-            | OpKind::Immediate32
-            | OpKind::Immediate64
-            | OpKind::Immediate8to16
-            | OpKind::Immediate8to32
-            | OpKind::Immediate8to64
-            | OpKind::Immediate32to64
-    )
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// The access of the first instruction of `bytes`.
-    fn first(bytes: &[u8]) -> Option<MemoryAccess> {
+    pub(crate) fn first(bytes: &[u8]) -> Option<MemoryAccess> {
         let code = Code { start: 0x1000, bytes };
         let function = Function { name: "f".to_owned(), entry: LinkAddr(0x1000), end: LinkAddr(0x2000) };
         access(&code, &function, &code.instructions_from(0x1000).next()?)
@@ -336,23 +252,6 @@ mod tests {
         assert_eq!((access.base, access.disp), (Some(Register::Rip), 0x10));
         assert_eq!(access.effective_address(&|_| 0x55_0000_1007), Some(0x55_0000_1017));
         assert_eq!((access.role, access.value), (Role::Check, ValueSource::ZeroFlag { mask: 0xff }));
-    }
-
-    #[test]
-    fn the_value_is_where_the_instruction_leaves_it() {
-        let value = |bytes: &[u8]| first(bytes).unwrap().value;
-        assert_eq!(value(&[0xf6, 0x43, 0x08, 0x04]), ValueSource::ZeroFlag { mask: 4 }); // testb $0x4,0x8(%rbx)
-        assert_eq!(value(&[0x80, 0x7b, 0x08, 0x01]), ValueSource::None); // cmpb $0x1,0x8(%rbx)
-        assert_eq!(value(&[0x83, 0x7b, 0x08, 0x00]), ValueSource::None); // cmpl $0x0,0x8(%rbx)
-        assert_eq!(value(&[0xc6, 0x43, 0x08, 0x05]), ValueSource::Immediate(5)); // movb $0x5,0x8(%rbx)
-        let zeros = [0x48, 0xc7, 0x43, 0x08, 0, 0, 0, 0]; // movq $0x0,0x8(%rbx)
-        assert_eq!(value(&zeros), ValueSource::Immediate(0));
-        let one = [0x48, 0xc7, 0x43, 0x08, 1, 0, 0, 0]; // movq $0x1,0x8(%rbx)
-        assert_eq!(value(&one), ValueSource::None);
-        assert_eq!(value(&[0x88, 0x63, 0x08]), ValueSource::HighByte(Register::Rax)); // mov %ah,0x8(%rbx)
-        assert_eq!(value(&[0x40, 0x88, 0x73, 0x08]), ValueSource::Register(Register::Rsi)); // mov %sil,0x8(%rbx)
-        assert_eq!(value(&[0x0f, 0x11, 0x43, 0x08]), ValueSource::None); // movups %xmm0,0x8(%rbx)
-        assert_eq!(value(&[0x86, 0x4b, 0x08]), ValueSource::None); // xchg %cl,0x8(%rbx)
     }
 
     #[test]

@@ -11,8 +11,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod amd64;
+mod amd64_flow;
+mod amd64_graph;
 mod amd64_origin;
 mod amd64_role;
+mod amd64_value;
 mod build_info;
 mod code_units;
 mod descriptor;
@@ -37,7 +40,10 @@ mod unwind;
 mod variables;
 
 pub use amd64::{MemoryAccess, Op, Role, ValueSource};
+pub use amd64::{MemoryAccess, Op, Role};
+pub use amd64_flow::{Derivation, How};
 pub use amd64_origin::{Origin, Root};
+pub use amd64_value::ValueSource;
 pub use build_info::{BuildInfo, GoVersion};
 pub use descriptor::{AbiLayout, MapTypeLayout};
 pub use error::Error;

@@ -456,13 +456,13 @@ fn value(access: &MemoryAccess, layout: &Layout, registers: &Registers<'_>) -> O
         _ if access.locked => None,
         ValueSource::Register(register) => registers(register).map(|value| value as u8),
         ValueSource::HighByte(register) => registers(register).map(|value| (value >> 8) as u8),
-        ValueSource::Immediate(byte) => Some(byte),
+        ValueSource::Immediate(value) => Some(value as u8),
         ValueSource::ZeroFlag { mask } => {
             let zero = registers(Register::Eflags)? & ZERO_FLAG_AMD64 != 0;
             // Of several bits it is open which one was set; but a Swiss map's byte has only the one.
             let tells = if zero { mask & bit != 0 } else { mask == bit || matches!(layout, Layout::Swiss(_)) };
             tells.then_some(if zero { 0 } else { bit })
         }
-        ValueSource::None => None,
+        _ => None,
     }
 }

@@ -8,6 +8,7 @@ mod build;
 mod code;
 mod damage;
 mod descriptors;
+mod flow;
 mod layouts;
 mod locals;
 mod modes;

@@ -86,6 +86,7 @@ func main() {
 	write(shared, Answer+Negative)
 	fillMaps(len(os.Args))
 	runLocals(len(os.Args))
+	count()
 	delete(shared, 2)
 	words["a"] = "b"
 	for k := range words { // becomes mapclear
