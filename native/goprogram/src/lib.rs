@@ -39,7 +39,6 @@ mod units;
 mod unwind;
 mod variables;
 
-pub use amd64::{MemoryAccess, Op, Role, ValueSource};
 pub use amd64::{MemoryAccess, Op, Role};
 pub use amd64_flow::{Derivation, How};
 pub use amd64_origin::{Origin, Root};

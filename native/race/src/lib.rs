@@ -7,12 +7,15 @@
 //! - [`Judge`] compares windows: two goroutines, one map, at the same time, at least one write.
 //! - [`FlagWatch`] turns traps on a map's flag byte into accesses, and finds the overlaps that the byte
 //!   itself proves.
+//! - [`VarWatch`] takes the accesses to any other variable, and says what they prove: data races, lost updates.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod access;
 mod flag;
 mod judge;
+mod variable;
 
 pub use access::{Access, Deed, Goroutine, Kind, Step, Time};
 pub use flag::{FlagWatch, Generation, Hit, Phase, Seen, Touch, Window};
 pub use judge::{Judge, Overlap};
+pub use variable::{Action, Code, Derived, LostUpdate, Proven, VarAccess, VarRace, VarWatch};

@@ -145,7 +145,7 @@ func countNameByMethods(name string) {
 
 //go:noinline
 func setNameByMethods(name string, count int) {
-	use(nameCount(name)) // calls only the getter
+	use(nameCount(name))      // calls only the getter
 	setNameCount(name, count) // calls only the setter
 }
 
