@@ -12,7 +12,7 @@ use crate::frames::{self, UnwoundFrame};
 use crate::goroutine;
 use crate::live::{self, LiveMemory};
 use crate::memory::{LoadBias, Memory, read_bytes};
-use crate::registers::{self, ThreadRegisters};
+use crate::registers::ThreadRegisters;
 use crate::stack::Names;
 use crate::target::Target;
 use crate::threads;
@@ -162,7 +162,7 @@ impl Process {
             (Source::Live(_), Kind::Core { .. }) => return Err(Error::NotAProcess),
         };
         if let Some(stopped) = self.stopped.borrow().upgrade() {
-            return Ok(stopped.threads().iter().map(registers::of_thread).collect());
+            return Ok(stopped.threads().iter().map(ThreadRegisters::from).collect());
         }
         let tids = trap::threads_of(pid).map_err(|error| live::unavailable(pid, &error))?;
         Ok(tids.into_iter().map(|tid| ThreadRegisters::running(tid.cast_unsigned())).collect())

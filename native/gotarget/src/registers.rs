@@ -95,17 +95,19 @@ impl ThreadRegisters {
     }
 }
 
-/// A thread that ptrace has stopped.
-pub(crate) fn of_thread(thread: &trap::Thread) -> ThreadRegisters {
-    let r = &thread.registers;
-    let words = [
-        r.r15, r.r14, r.r13, r.r12, r.rbp, r.rbx, r.r11, r.r10, r.r9, r.r8, r.rax, r.rcx, r.rdx, r.rsi, r.rdi,
-        r.orig_rax, r.rip, r.cs, r.eflags, r.rsp, r.ss, r.fs_base, r.gs_base, r.ds, r.es, r.fs, r.gs,
-    ];
-    let mut registers = ThreadRegisters::stopped(thread.tid.cast_unsigned(), words);
-    if let Some(vectors) = &thread.vectors {
-        let bytes: Vec<u8> = vectors.iter().flat_map(|word| word.to_le_bytes()).collect();
-        registers.set_vectors(&bytes);
+impl From<&trap::Thread> for ThreadRegisters {
+    /// A thread that ptrace has stopped.
+    fn from(thread: &trap::Thread) -> Self {
+        let r = &thread.registers;
+        let words = [
+            r.r15, r.r14, r.r13, r.r12, r.rbp, r.rbx, r.r11, r.r10, r.r9, r.r8, r.rax, r.rcx, r.rdx, r.rsi, r.rdi,
+            r.orig_rax, r.rip, r.cs, r.eflags, r.rsp, r.ss, r.fs_base, r.gs_base, r.ds, r.es, r.fs, r.gs,
+        ];
+        let mut registers = ThreadRegisters::stopped(thread.tid.cast_unsigned(), words);
+        if let Some(vectors) = &thread.vectors {
+            let bytes: Vec<u8> = vectors.iter().flat_map(|word| word.to_le_bytes()).collect();
+            registers.set_vectors(&bytes);
+        }
+        registers
     }
-    registers
 }

@@ -93,7 +93,7 @@ pub struct RaceReport {
 }
 
 /// The line that frames the race detector's reports.
-const RULE: &str = "==================";
+pub(crate) const RULE: &str = "==================";
 
 impl Report for RaceReport {
     const SCHEMA: &'static str = "redhanded.race/1";
@@ -183,7 +183,7 @@ impl Culprit {
     }
 }
 
-fn stack(frames: &[Frame]) -> String {
+pub(crate) fn stack(frames: &[Frame]) -> String {
     if frames.is_empty() {
         "  [failed to restore the stack]\n".to_owned()
     } else {
@@ -191,7 +191,7 @@ fn stack(frames: &[Frame]) -> String {
     }
 }
 
-fn capitalised(word: &str) -> String {
+pub(crate) fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

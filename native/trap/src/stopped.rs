@@ -82,8 +82,7 @@ impl Stopped {
             }
             match ptrace::getregs(Pid::from_raw(*tid)) {
                 Ok(registers) => {
-                    let floating = ptrace::getregset::<ptrace::regset::NT_PRFPREG>(Pid::from_raw(*tid)).ok();
-                    threads.push(Thread { tid: *tid, registers, vectors: floating.map(|it| it.xmm_space) });
+                    threads.push(Thread { tid: *tid, registers, vectors: vectors(*tid) });
                 }
                 // Only SIGKILL ends a thread that stands.
                 Err(_) => *state = State::Gone,
@@ -167,6 +166,11 @@ impl Drop for Held {
             }
         }
     }
+}
+
+/// The vector registers of a thread that stands.
+pub(crate) fn vectors(tid: i32) -> Option<[u32; 64]> {
+    Some(ptrace::getregset::<ptrace::regset::NT_PRFPREG>(Pid::from_raw(tid)).ok()?.xmm_space)
 }
 
 /// Whether a thread that was asked to stop has done so; `None` while it has not.

@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod fatal;
 mod header;
 mod lists;
 mod race;

@@ -16,8 +16,9 @@ use nix::sys::ptrace;
 use nix::sys::uio::{RemoteIoVec, process_vm_writev};
 use nix::unistd::Pid;
 
+use crate::stopped::vectors;
 use crate::thread::{Request, is_dead, request};
-use crate::{Error, Registers};
+use crate::{Error, Registers, Thread};
 use alarm::Alarm;
 pub use alarm::Waker;
 pub use event::{End, Event};
@@ -173,24 +174,6 @@ impl Tracer {
         };
     }
 
-    /// Brings a thread that stands for a trap or a signal into a stop in which it is about to get no signal, without an
-    /// instruction in between: should this program be killed, it just goes on.
-    pub fn park(&mut self, tid: i32) {
-        let Some(State::Stands(stand)) = self.threads.get(&tid).copied() else { return };
-        if stand.with_process || ptrace::interrupt(Pid::from_raw(tid)).is_err() {
-            return;
-        }
-        request(tid, Request::Continue, 0);
-        // What comes is our own stop, another signal's, or the thread's end.
-        self.threads.insert(tid, State::Asked);
-        while self.threads.get(&tid) == Some(&State::Asked) {
-            self.take_next(None);
-        }
-        if let Some(State::Stands(stand)) = self.threads.get_mut(&tid) {
-            stand.with_all = false;
-        }
-    }
-
     /// Stops all threads, and waits until they stand; gives the numbers of those that don't within this
     /// time, since they wait in the kernel for something that no signal interrupts. What comes meanwhile comes as
     /// an event later, and its thread stands too; so does whoever has run into a trap by then.
@@ -250,6 +233,15 @@ impl Tracer {
     /// It does not stand, or has been killed meanwhile.
     pub fn registers(&self, tid: i32) -> Result<Registers, Error> {
         ptrace::getregs(Pid::from_raw(tid)).map_err(|errno| self.failed("read the registers", errno))
+    }
+
+    /// A thread that stands, with all its registers.
+    ///
+    /// # Errors
+    /// It does not stand, or has been killed meanwhile.
+    pub fn thread(&self, tid: i32) -> Result<Thread, Error> {
+        let registers = self.registers(tid)?;
+        Ok(Thread { tid, registers, vectors: vectors(tid) })
     }
 
     /// Changes the registers of a thread that stands.
