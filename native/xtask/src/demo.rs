@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::debugger::{Debugger, Release};
 use crate::samples::{self, Built};
-use crate::session::Session;
+use crate::session::{Session, Start};
 use crate::{go, products};
 
 /// The last release with classic maps that is widely used, and a Swiss one.
@@ -37,10 +37,9 @@ fn show(version: &str, gdb: &Debugger, native: &Path, built: &Built) -> Result<b
     let lines =
         [samples::marked_line("clobber", "writer A's write")?, samples::marked_line("clobber", "writer B's write")?];
     let session = Session {
-        debugger: gdb,
-        native,
         program: built.get("clobber", version)?,
-        commands: &["gomap watch main.shared --hold 5 --for 10"],
+        command: &|pid| gdb.on(pid, native, &["gomap watch main.shared --hold 5 --for 10"]),
+        start: Start::Watched,
         limit: LIMIT,
     };
     for left in (0..TRIES).rev() {

@@ -12,6 +12,7 @@ mod ground;
 mod guard;
 mod harm;
 mod matrix;
+mod median;
 mod products;
 mod programs;
 mod progress;

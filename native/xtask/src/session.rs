@@ -1,4 +1,4 @@
-//! One debugger on one sample: the sample waits until the debugger watches, then runs until that lets go.
+//! One debugger or command on one sample, which runs until that lets go.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::debugger::Debugger;
 use crate::run::{Line, Tended};
 
 /// How long a sample may take to say that it is ready.
@@ -18,40 +17,50 @@ const READY: Duration = Duration::from_secs(20);
 /// How often a wait looks.
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// How the line begins that lets the sample go. It is the first one of a watch without --json: from here on it
-/// sees every access.
+/// How the line begins that says that a watch sees every access from here on. It is its first one without --json.
 pub(crate) const WATCHING: &str = "Watching";
 
 /// What is to run.
 pub(crate) struct Session<'a> {
-    pub(crate) debugger: &'a Debugger,
-    /// The library that the plugin loads.
-    pub(crate) native: &'a Path,
     /// The sample.
     pub(crate) program: &'a Path,
-    /// The debugger's commands, such as "gomap watch main.shared".
-    pub(crate) commands: &'a [&'a str],
-    /// How long the debugger may take for all of it.
+    /// What to run on the sample that has this number.
+    pub(crate) command: &'a dyn Fn(&str) -> Command,
+    /// When the sample's goroutines start.
+    pub(crate) start: Start,
+    /// How long the command may take for all of it.
     pub(crate) limit: Duration,
+}
+
+/// When a sample's goroutines start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// As soon as somebody watches.
+    Watched,
+    /// Before the command does.
+    Before,
 }
 
 /// The state in which a session ends.
 pub(crate) struct Ended {
-    /// How the debugger ended; none if it had to be killed.
+    /// How the command ended; none if it had to be killed.
     pub(crate) status: Option<ExitStatus>,
     pub(crate) sample: Sample,
 }
 
 impl Session<'_> {
-    /// Starts the sample and the debugger; hands over the command line, then each line that the debugger prints.
+    /// Starts the sample and the command; hands over the command line, then each line that it prints.
     pub(crate) fn run(&self, started: impl FnOnce(&str), mut each: impl FnMut(&str)) -> Result<Ended> {
         let mut sample = Sample::start(self.program)?;
-        let mut command = self.debugger.on(&sample.pid().to_string(), self.native, self.commands);
+        let mut waiting = self.start == Start::Watched;
+        if !waiting {
+            sample.go()?;
+        }
+        let mut command = (self.command)(&sample.pid().to_string());
         started(&typed(&command));
-        let mut debugger = Tended::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
-        let lines = debugger.lines();
+        let mut child = Tended::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+        let lines = child.lines();
         let end = Instant::now() + self.limit;
-        let mut waiting = true;
         loop {
             match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(Line::Out(line) | Line::Err(line)) => {
@@ -65,7 +74,7 @@ impl Session<'_> {
                 Err(RecvTimeoutError::Timeout) => return Ok(Ended { status: None, sample }),
             }
         }
-        let status = debugger.wait_for(end.saturating_duration_since(Instant::now()))?;
+        let status = child.wait_for(end.saturating_duration_since(Instant::now()))?;
         Ok(Ended { status, sample })
     }
 }

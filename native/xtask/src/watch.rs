@@ -1,4 +1,4 @@
-//! What `gomap watch … --json` says: a line for each access, one for each overlap, one at the end.
+//! What a watch with --json says: a line for each access, one for each overlap, one at the end.
 
 use serde::Deserialize;
 
@@ -20,6 +20,8 @@ pub(crate) enum Said {
 /// One of the two accesses of an overlap.
 #[derive(Debug, PartialEq, Deserialize)]
 pub(crate) struct Culprit {
+    /// When it was, in nanoseconds since the watch began.
+    pub(crate) time_ns: u64,
     goroutine: Option<u64>,
     stack: Vec<Frame>,
 }
@@ -47,8 +49,8 @@ mod tests {
     use super::*;
 
     const RACE: &str = r#"{"schema":"redhanded.race/1","map":{"expression":"main.shared"},
-        "second":{"kind":"write","goroutine":18,"stack":[{"function":"runtime.mapassign_fast64","line":1},{"function":"main.writerA","line":20}]},
-        "first":{"kind":"write","goroutine":19,"stack":[{"function":null},{"function":"main.writerB","line":27}]}}"#;
+        "second":{"kind":"write","time_ns":5000,"goroutine":18,"stack":[{"function":"runtime.mapassign_fast64","line":1},{"function":"main.writerA","line":20}]},
+        "first":{"kind":"write","time_ns":4000,"goroutine":19,"stack":[{"function":null},{"function":"main.writerB","line":27}]}}"#;
 
     #[test]
     fn the_lines_of_a_watch_are_told_apart() {

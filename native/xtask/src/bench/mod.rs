@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::median::median;
 use crate::{go, ground, programs};
 use subject::Subject;
 use table::{MEMORY, Row, Scan, Took};
@@ -248,10 +249,4 @@ impl Bench<'_> {
         lines.extend(scan.lines());
         lines.join("\n")
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

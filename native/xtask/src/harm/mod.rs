@@ -24,6 +24,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::median::median;
 use crate::{go, ground, programs};
 use case::{COLUMNS, Case, Column};
 use mode::{Mode, Tools};
@@ -40,10 +41,10 @@ const SLICE: u32 = 8;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Ways to look or to watch; all if it isn't said
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, default_values_t = Mode::value_variants().iter().copied())]
     mode: Vec<Mode>,
     /// What happens; all if it isn't said
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, default_values_t = Case::value_variants().iter().copied())]
     case: Vec<Case>,
     /// Go versions that take their turns
     #[arg(long, value_name = "VERSION", default_values = VERSIONS)]
@@ -64,9 +65,8 @@ const MEASURED: u32 = 3;
 
 /// Tries everything, prints the table, and says whether nothing was harmed.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
-    let modes = if arguments.mode.is_empty() { Mode::value_variants() } else { &arguments.mode };
-    let harm = Harm::new(arguments, modes)?;
-    let rows = modes.iter().map(|mode| harm.row(*mode)).collect::<Result<Vec<_>>>()?;
+    let harm = Harm::new(arguments)?;
+    let rows = arguments.mode.iter().map(|mode| harm.row(*mode)).collect::<Result<Vec<_>>>()?;
     let text = harm.text(&rows);
     println!("{text}");
     ground::write(&ground::ours()?.join("harm.md"), &format!("{text}\n"))?;
@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
 pub(crate) fn slice() -> Result<bool> {
     let mode = Mode::value_variants().iter().copied().filter(|mode| !mode.is_debugger()).collect();
     let go = [VERSIONS[1], VERSIONS[3]].map(str::to_owned).to_vec();
-    run(&Arguments { mode, case: Vec::new(), go, runs: SLICE, seed: None, jobs: None })
+    run(&Arguments { mode, case: Case::value_variants().to_vec(), go, runs: SLICE, seed: None, jobs: None })
 }
 
 struct Harm<'a> {
@@ -92,7 +92,7 @@ struct Harm<'a> {
 }
 
 impl<'a> Harm<'a> {
-    fn new(arguments: &'a Arguments, modes: &[Mode]) -> Result<Self> {
+    fn new(arguments: &'a Arguments) -> Result<Self> {
         // Processes that are harmed would leave their cores here.
         let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
         setrlimit(Resource::RLIMIT_CORE, 0, most)?;
@@ -101,7 +101,7 @@ impl<'a> Harm<'a> {
             |(version, go): (&String, &PathBuf)| Ok((version.clone(), programs::build("ledger", version, go)?));
         Ok(Harm {
             arguments,
-            tools: Tools::ready(modes)?,
+            tools: Tools::ready(&arguments.mode)?,
             programs: toolchains.iter().map(program).collect::<Result<_>>()?,
             seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..)),
             jobs: arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
@@ -112,7 +112,7 @@ impl<'a> Harm<'a> {
     /// Tries all cases of a mode.
     fn row(&self, mode: Mode) -> Result<Row> {
         let quiet = self.batch(mode, Case::Undisturbed, MEASURED, Duration::ZERO)?;
-        let whole = median(quiet.iter().map(|outcome| outcome.took));
+        let whole = Duration::from_secs_f64(median(quiet.iter().map(|outcome| outcome.took.as_secs_f64())));
         let cells = COLUMNS.iter().map(|column| self.cell(mode, column, whole)).collect::<Result<_>>()?;
         Ok(Row { mode, cells })
     }
@@ -120,7 +120,7 @@ impl<'a> Harm<'a> {
     fn cell(&self, mode: Mode, column: &Column, whole: Duration) -> Result<Cell> {
         let mut cell = Cell::default();
         for case in column.cases {
-            if !self.arguments.case.is_empty() && !self.arguments.case.contains(case) {
+            if !self.arguments.case.contains(case) {
                 continue;
             }
             if let Some(why) = case.why_not(mode) {
@@ -189,10 +189,4 @@ impl Run<'_> {
         let (mode, case) = (name(self.mode.to_possible_value()), name(self.case.to_possible_value()));
         format!("cargo xtask harm --mode {mode} --case {case} --go {} --runs 1 --seed {}", self.version, self.seed)
     }
-}
-
-fn median(times: impl Iterator<Item = Duration>) -> Duration {
-    let mut times: Vec<Duration> = times.collect();
-    times.sort();
-    times.get(times.len() / 2).copied().unwrap_or_default()
 }
