@@ -24,7 +24,7 @@ fn main() {
                 (armed.count(), 0, begun.elapsed())
             }
             _ => {
-                let take = Take { registers: RegisterSet::ALL_AMD64, stack: mode == "record-stacks" };
+                let take = Take { registers: RegisterSet::ALL_AMD64, stack: mode == "record-stacks", span: false };
                 let mut recorder = Recorder::new(pid, &[place], take).unwrap();
                 let mut hits = 0;
                 let mut last = 0;

@@ -89,6 +89,14 @@ fn builder(at: At) -> Builder<'static> {
 }
 
 impl At {
+    /// The address, if it is memory that is read and written.
+    pub(crate) fn memory(self) -> Option<u64> {
+        match self {
+            At::Byte(address) | At::Bytes { address, .. } => Some(address),
+            At::Instruction(_) => None,
+        }
+    }
+
     /// A breakpoint that is switched off and only counts: in one thread and those that it will make. Not in processes
     /// that it forks: they have no tracer, and are not ours to slow down. And not when it executes another program,
     /// which has nothing of ours at these addresses.

@@ -17,8 +17,8 @@ use perf_event_open_sys::bindings::{
 };
 
 use super::Armed;
-use super::ring::{Ring, page_size};
-use super::sample::{CLOCK, Hit, Take};
+use super::ring::{Next, Ring, page_size};
+use super::sample::{CLOCK, Hit, TIME_ONLY, Take};
 use crate::breakpoint::{is, refused};
 use crate::{At, Error};
 
@@ -26,8 +26,10 @@ use crate::{At, Error};
 #[derive(Debug)]
 pub struct Recorder {
     pid: i32,
-    armed: Armed,
+    armed: Vec<Armed>,
     take: Take,
+    /// The places that have a second breakpoint.
+    doubled: Vec<u64>,
     /// One a processor.
     rings: Vec<Ring>,
     /// Becomes readable when the process ends.
@@ -66,6 +68,9 @@ const SMALLEST: usize = 64 << 10;
 /// longer.
 const SKEW: u64 = 1_000;
 
+/// A thread has met the second of two breakpoints at one place after so many nanoseconds, or was not noted there.
+const LONGEST_TRAP: u64 = 100_000_000;
+
 impl Recorder {
     /// Sets breakpoints on every thread of a process, also on those that it makes later.
     ///
@@ -81,24 +86,44 @@ impl Recorder {
     /// As [`Recorder::new`].
     pub fn with_memory(pid: i32, places: &[At], take: Take, memory: usize) -> Result<Self, Error> {
         let process = open_process(pid)?;
-        let cpus = processors();
-        let rings = rings(pid, &cpus, take, memory / cpus.len())?;
-        let builders = places.iter().map(|at| {
+        let rings = rings(pid, &processors(), take, memory / processors().len())?;
+        let record = Vec::with_capacity(take.largest());
+        let (armed, doubled) = (Vec::new(), Vec::new());
+        let (began, doubtful, throttled, read, lost) = (0, 0, 0, 0, 0);
+        let mut recorder =
+            Recorder { pid, armed, take, doubled, rings, process, began, doubtful, throttled, read, lost, record };
+        recorder.add(places)?;
+        recorder.began = now();
+        Ok(recorder)
+    }
+
+    /// Sets more breakpoints. Returns when all of them were set, as [`Recorder::began`]: hits of them before that are
+    /// given too, but are not all there were.
+    ///
+    /// # Errors
+    /// As [`Recorder::new`]. What was set before stays.
+    pub fn add(&mut self, places: &[At]) -> Result<u64, Error> {
+        let take = self.take;
+        let mut builders = Vec::new();
+        for at in places {
             let mut builder = at.builder();
             take.ask(&mut builder);
-            builder
-        });
-        let mut builders: Vec<_> = builders.collect();
-        let cpus: Vec<_> = cpus.into_iter().map(Some).collect();
+            builders.push(builder);
+            if let Some(address) = at.memory().filter(|_| take.span) {
+                let mut second = at.builder();
+                Take::ask_time(&mut second);
+                builders.push(second);
+                self.doubled.push(address);
+            }
+        }
+        let cpus: Vec<_> = processors().into_iter().map(Some).collect();
+        let rings = &self.rings;
         let write_to_ring = &mut |event: &Counter, number: usize| match rings.get(number) {
             Some(ring) => ring.take_from(event),
             None => Err(Errno::EINVAL.into()),
         };
-        let armed = Armed::open(pid, &mut builders, &cpus, write_to_ring)?;
-        let began = now();
-        let record = Vec::with_capacity(take.largest());
-        let (doubtful, throttled, read, lost) = (0, 0, 0, 0);
-        Ok(Recorder { pid, armed, take, rings, process, began, doubtful, throttled, read, lost, record })
+        self.armed.push(Armed::open(self.pid, &mut builders, &cpus, write_to_ring)?);
+        Ok(now())
     }
 
     /// When all breakpoints were set, in nanoseconds of CLOCK_MONOTONIC_RAW. No earlier hit is given.
@@ -110,7 +135,7 @@ impl Recorder {
     /// Whether the process is still watched: it has not ended, and executes the same program.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.armed.is_alive()
+        self.armed.iter().any(Armed::is_alive)
     }
 
     /// Waits until buffers fill, the process ends or time is up. Returns whether it has ended.
@@ -142,10 +167,11 @@ impl Recorder {
 
     /// Takes the breakpoints away, gives what is left, and returns how many hits were lost in all.
     pub fn finish(&mut self, visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> u64 {
-        self.armed.disable();
+        self.armed.iter_mut().for_each(Armed::disable);
         self.drain_until(u64::MAX, visit);
         // Nothing is counted any more.
-        self.lost = self.lost.max(self.armed.count().saturating_sub(self.read));
+        let met: u64 = self.armed.iter_mut().map(Armed::count).sum();
+        self.lost = self.lost.max(met.saturating_sub(self.read));
         self.lost
     }
 
@@ -169,6 +195,14 @@ impl Recorder {
 
     /// The ring whose next record is the earliest of all.
     fn earliest(&self, until: u64) -> Option<usize> {
+        // In its trap it may not have come to its second breakpoint yet.
+        let is_half = |ring: &Ring| {
+            let is_half = |next: Next| self.is_first_half(next) && !ring.has_behind(next);
+            until != u64::MAX && ring.peek().is_some_and(|next| is_half(next) && until < next.time + LONGEST_TRAP)
+        };
+        if !self.doubled.is_empty() && self.rings.iter().any(is_half) {
+            return None;
+        }
         let next = |(number, ring): (usize, &Ring)| {
             let next = ring.peek()?;
             // Whatever is no sample comes when the samples before it have come.
@@ -178,18 +212,25 @@ impl Recorder {
         (time <= until).then_some(number)
     }
 
+    /// Whether a record is of a thread that has met the first of two breakpoints.
+    fn is_first_half(&self, next: Next) -> bool {
+        next.kind == PERF_RECORD_SAMPLE && next.words != TIME_ONLY && self.doubled.contains(&next.address)
+    }
+
     /// Takes the next record of a ring.
     fn step(&mut self, number: usize, visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
         let Some(ring) = self.rings.get_mut(number) else { return ControlFlow::Break(()) };
         let Some(next) = ring.peek() else { return ControlFlow::Continue(()) };
         ring.pop(next, &mut self.record);
+        let until = if self.doubled.contains(&next.address) { ring.pop_time(next) } else { None };
         if ring.is_much_unreleased() && ring.release() {
             self.doubtful = u64::MAX;
         }
         match next.kind {
             PERF_RECORD_SAMPLE => {
-                self.read += 1;
-                let Some(hit) = Hit::parse(&self.record, self.take) else { return ControlFlow::Continue(()) };
+                self.read += 1 + u64::from(until.is_some());
+                let Some(mut hit) = Hit::parse(&self.record, self.take) else { return ControlFlow::Continue(()) };
+                hit.until = until.unwrap_or(hit.at);
                 if hit.at < self.began {
                     return ControlFlow::Continue(());
                 }

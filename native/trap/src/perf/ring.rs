@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use memmap2::{MmapOptions, MmapRaw};
 use nix::errno::Errno;
 use perf_event::Counter;
-use perf_event_open_sys::bindings::{perf_event_header, perf_event_mmap_page};
+use perf_event_open_sys::bindings::{PERF_RECORD_SAMPLE, perf_event_header, perf_event_mmap_page};
 use perf_event_open_sys::ioctls;
 
-use super::sample::TIME;
+use super::sample::{TIME, TIME_ONLY};
 
 /// Bytes in a word of a record: all are of words.
 const WORD: u64 = 8;
@@ -36,10 +36,12 @@ pub(super) struct Ring {
 pub(super) struct Next {
     /// Its kind (`enum perf_event_type`).
     pub(super) kind: u32,
-    /// The third word: the time, where it is a sample.
+    /// The words behind its header: thread, time and address, where it is a sample.
+    pub(super) ids: u64,
     pub(super) time: u64,
+    pub(super) address: u64,
     /// How many words it has, with its header.
-    words: u64,
+    pub(super) words: u64,
 }
 
 impl Ring {
@@ -90,16 +92,37 @@ impl Ring {
 
     /// What comes next, if anything is known to have come.
     pub(super) fn peek(&self) -> Option<Next> {
-        if self.tail >= self.head {
+        self.at(self.tail)
+    }
+
+    /// Whether anything is known to have come behind what comes next.
+    pub(super) fn has_behind(&self, next: Next) -> bool {
+        self.at(self.tail + next.words * WORD).is_some()
+    }
+
+    fn at(&self, position: u64) -> Option<Next> {
+        if position >= self.head {
             return None;
         }
-        let header = self.mapping.word(self.tail);
+        let header = self.mapping.word(position);
         // struct perf_event_header: type, misc and size, of 4, 2 and 2 bytes.
         const _: () = assert!(size_of::<perf_event_header>() == WORD as usize);
         let (kind, words) = (header as u32, (header >> 48) / WORD);
         // The kernel writes no record without a header; one would be read for ever.
-        let words = words.clamp(1, (self.head - self.tail) / WORD);
-        Some(Next { kind, time: self.mapping.word(self.tail + TIME * WORD), words })
+        let words = words.clamp(1, (self.head - position) / WORD);
+        let word = |number| self.mapping.word(position + number * WORD);
+        Some(Next { kind, ids: word(TIME - 1), time: word(TIME), address: word(TIME + 1), words })
+    }
+
+    /// Takes what comes next if it is no more than a time, noted in the same trap as the sample before it.
+    pub(super) fn pop_time(&mut self, of: Next) -> Option<u64> {
+        let is_it = |next: &Next| {
+            (next.kind, next.words) == (PERF_RECORD_SAMPLE, TIME_ONLY)
+                && (next.ids, next.address) == (of.ids, of.address)
+        };
+        let next = self.peek().filter(is_it)?;
+        self.tail += next.words * WORD;
+        Some(next.time)
     }
 
     /// Reads what comes next into `record`, without its header.

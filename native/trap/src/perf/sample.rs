@@ -50,6 +50,9 @@ pub struct Take {
     pub registers: RegisterSet,
     /// Its stack: return addresses by frame pointers, and the word on top.
     pub stack: bool,
+    /// Until when it was in its trap at least: of memory breakpoints, each of which then takes two of the processor's
+    /// four.
+    pub span: bool,
 }
 
 /// Frames of a stack that the kernel looks for: as many as other stacks of ours have.
@@ -75,6 +78,11 @@ impl Take {
         }
     }
 
+    /// Asks for no more than the time, in a second breakpoint at the same place.
+    pub(super) fn ask_time(builder: &mut Builder<'_>) {
+        builder.sample_period(1).sample(SampleFlag::TID | SampleFlag::TIME | SampleFlag::ADDR).clockid(CLOCK);
+    }
+
     /// The most words that a record can have.
     pub(super) fn largest(self) -> usize {
         let stack = if self.stack { usize::from(DEEPEST) + MARKERS } else { 0 };
@@ -90,6 +98,8 @@ pub(super) const CLOCK: Clock = Clock::MONOTONIC_RAW;
 pub struct Hit<'a> {
     /// When, in nanoseconds of CLOCK_MONOTONIC_RAW.
     pub at: u64,
+    /// Until when the thread had certainly not gone on; no later than `at` where that was not asked for.
+    pub until: u64,
     /// The kernel's number of the thread.
     pub tid: u32,
     /// Which breakpoint, by its address.
@@ -137,12 +147,15 @@ impl<'a> Hit<'a> {
             // How much of it could be read.
             top = (take_word(&mut rest)? == size_of::<u64>() as u64).then_some(word);
         }
-        Some(Hit { at, tid: (ids >> 32) as u32, address, top, registers, set: take.registers, callers })
+        Some(Hit { at, until: at, tid: (ids >> 32) as u32, address, top, registers, set: take.registers, callers })
     }
 }
 
 /// When a record's hit was, which is its second word behind the header.
 pub(super) const TIME: u64 = 2;
+
+/// How many words the record of a second breakpoint has, with its header: no other has as few.
+pub(super) const TIME_ONLY: u64 = 4;
 
 fn take_word(words: &mut &[u64]) -> Option<u64> {
     let (first, rest) = words.split_first()?;
@@ -165,7 +178,7 @@ mod tests {
     #[test]
     fn registers_are_counted_from_the_lowest() {
         let set = RegisterSet::default().with(amd64::FLAGS).with(amd64::AX).with(amd64::R14);
-        let take = Take { registers: set, stack: false };
+        let take = Take { registers: set, stack: false, span: false };
         let words = [7 << 32 | 5, 100, 0xc000, 2, 10, 20, 30];
         let hit = Hit::parse(&words, take).unwrap();
         assert_eq!((hit.tid, hit.at, hit.address), (7, 100, 0xc000));
@@ -176,7 +189,7 @@ mod tests {
 
     #[test]
     fn callers_are_what_follows_the_program_counter() {
-        let take = Take { registers: RegisterSet::default().with(amd64::IP), stack: true };
+        let take = Take { registers: RegisterSet::default().with(amd64::IP), stack: true, span: false };
         let user = -512i64 as u64;
         let words = [7 << 32, 100, 0xc000, 4, user, 1, 2, 3, 2, 1, 8, 99, 8];
         let hit = Hit::parse(&words, take).unwrap();
@@ -189,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_record_that_is_cut_off_is_none() {
-        let take = Take { registers: RegisterSet::default().with(amd64::IP), stack: true };
+        let take = Take { registers: RegisterSet::default().with(amd64::IP), stack: true, span: false };
         let words = [7 << 32, 100, 0xc000, 2, 3, 4, 2, 1, 8, 99, 8];
         assert!(Hit::parse(&words, take).is_some());
         for cut in 0..words.len() {

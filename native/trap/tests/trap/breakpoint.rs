@@ -8,7 +8,7 @@ use trap::{At, Breakpoint, Error, Event, TRAP_PERF, Tracer};
 use crate::process::{Guarded, LONGEST, TOUCHES, arm, check_free};
 
 /// A process that touches a byte, and where that is.
-fn toucher() -> (Guarded, u64) {
+pub(crate) fn toucher() -> (Guarded, u64) {
     let mut target = Guarded::start_role("touches_a_byte", 0);
     let addr = std::iter::repeat_with(|| target.line()).find_map(|line| line.parse().ok()).unwrap();
     target.wait_for("ready");

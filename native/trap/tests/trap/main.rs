@@ -4,5 +4,6 @@
 
 mod breakpoint;
 mod process;
+mod span;
 mod stop;
 mod trace;
