@@ -98,6 +98,15 @@ impl Program {
             .and_then(|instruction| access(&code, &function, &instruction))
             .ok_or_else(missing)
     }
+
+    /// The memory accesses of a function that add so many bytes to their base.
+    pub fn accesses_of(&self, function: &Function, disp: i64) -> Vec<MemoryAccess> {
+        let Some(bytes) = self.code(function.entry, function.end.0 - function.entry.0) else { return Vec::new() };
+        let code = Code { start: function.entry.0, bytes };
+        let instructions = code.instructions_from(code.start);
+        let wanted = instructions.filter(|instruction| instruction.memory_displacement64() == disp.cast_unsigned());
+        wanted.filter_map(|instruction| access(&code, function, &instruction)).collect()
+    }
 }
 
 /// The code of a function.

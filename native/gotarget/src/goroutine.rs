@@ -161,6 +161,19 @@ pub fn find(target: &Target<'_>, goid: u64) -> Result<RuntimeAddr, Error> {
     if goroutine(target, g)?.is_dead() { Err(Error::NoGoroutine { goid }) } else { Ok(g) }
 }
 
+/// Where every `g` of the runtime's list is, also those whose goroutines have ended.
+///
+/// # Errors
+/// The runtime's list is damaged or not mapped.
+pub fn addresses(target: &Target<'_>) -> Result<Vec<RuntimeAddr>, Error> {
+    let mut found = Vec::new();
+    each(target, &mut |g| {
+        found.push(g);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
 /// Visits every `g` of the runtime's list.
 fn each(
     target: &Target<'_>,

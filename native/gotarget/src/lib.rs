@@ -22,6 +22,7 @@ pub mod map;
 mod memory;
 mod process;
 pub mod query;
+pub mod recorded;
 mod registers;
 pub mod stack;
 mod target;

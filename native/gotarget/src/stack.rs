@@ -100,10 +100,26 @@ pub fn walk(target: &Target<'_>, pc: RuntimeAddr, sp: RuntimeAddr) -> Vec<Pc> {
     frames
 }
 
+/// The stack of a thread at `pc` that has run on since: `callers` are the return addresses that its frame pointer led
+/// to, innermost first, and `top` is the word that its stack pointer pointed to. Nothing is read from the process.
+#[must_use]
+pub fn recorded(target: &Target<'_>, pc: RuntimeAddr, top: Option<u64>, callers: &[u64]) -> Vec<Pc> {
+    // Before it has a frame of its own, and if it never gets one, the frame pointer is its caller's.
+    let top = top.filter(|_| !target.names.has_frame(target, pc));
+    let mut here = Pc { addr: pc, cfa: RuntimeAddr(0), is_return: false };
+    let mut frames = vec![here];
+    for caller in top.iter().chain(callers).take(DEEPEST - 1) {
+        here = Pc { addr: RuntimeAddr(*caller), is_return: !target.names.is_injected(target, here), ..here };
+        frames.push(here);
+    }
+    frames
+}
+
 /// Names and lines that were already looked up: the same few places come again and again.
 #[derive(Debug, Default)]
 pub struct Names {
     known: RefCell<Known>,
+    framed: RefCell<HashMap<RuntimeAddr, bool>>,
     injected: OnceCell<Vec<Function>>,
 }
 
@@ -112,6 +128,16 @@ pub struct Names {
 const INJECTED: [&str; 3] = ["runtime.asyncPreempt.abi0", "runtime.asyncPreempt", "runtime.sigpanic"];
 
 impl Names {
+    /// Whether a function has a frame of its own when it is at `pc`.
+    fn has_frame(&self, target: &Target<'_>, pc: RuntimeAddr) -> bool {
+        let look_up = || {
+            let rule = target.program.caller_frame(target.bias.to_link(pc));
+            // Nothing but the return address lies between.
+            rule.map_or(true, |rule| rule.offset_from_sp > size_of::<u64>() as i64)
+        };
+        *self.framed.borrow_mut().entry(pc).or_insert_with(look_up)
+    }
+
     /// Whether the frame's function was called by no instruction: then its caller is to go on at the
     /// very address, and not behind a call.
     fn is_injected(&self, target: &Target<'_>, pc: Pc) -> bool {

@@ -111,6 +111,12 @@ impl<S: Clone> FlagWatch<S> {
         FlagWatch { map, generation, writing_bit, windows: Vec::new(), last_writer: None }
     }
 
+    /// Forgets who is inside and who was, as if the watch began now.
+    pub fn forget(&mut self) {
+        self.windows.clear();
+        self.last_writer = None;
+    }
+
     /// The open windows: of writers until they clear the byte, of readers until [`FlagWatch::resumed`].
     #[must_use]
     pub fn windows(&self) -> &[Window<S>] {

@@ -4,10 +4,12 @@
 //! Whoever holds the process (gdb, lldb, ptrace) gives the stopped thread's registers and memory; nothing
 //! here stops or resumes anything.
 
-use std::collections::HashMap;
+mod site;
+
+use std::collections::{HashMap, HashSet};
 
 use gomap::Layout;
-use goprogram::{MemoryAccess, Op, Program, Register, Role, ValueSource};
+use goprogram::{Program, Register};
 use race::{Deed, FlagWatch, Generation, Hit, Kind, Overlap, Phase, Seen, Time, Touch, Window};
 
 use crate::error::Error;
@@ -17,7 +19,8 @@ use crate::map::{self, HeaderFacts};
 use crate::memory::{LoadBias, RuntimeAddr, read_uint};
 use crate::stack::{self, Frame, Pc};
 use crate::target::Target;
-use crate::threads::{self, Inside, Thread, kind_of};
+use crate::threads::{self, Inside, Thread};
+use site::{Site, Sites, value};
 
 /// Registers of a stopped thread. A register that can't be read is `None`.
 pub type Registers<'a> = dyn Fn(Register) -> Option<u64> + 'a;
@@ -135,27 +138,8 @@ struct Checked {
     doomed: bool,
 }
 
-/// The instructions that touch the flag byte, by where they end.
-#[derive(Debug)]
-struct Sites {
-    /// Where in a header the byte is.
-    flag_offset: u64,
-    known: HashMap<RuntimeAddr, Option<Site>>,
-}
-
-/// An instruction that touches the flag byte.
-#[derive(Debug)]
-struct Site {
-    access: MemoryAccess,
-    kind: Kind,
-    touch: Touch,
-}
-
 /// A call with a 32-bit displacement, as the compiler writes every call of the fatal function (amd64).
 const CALL_AMD64: (u8, u64) = (0xe8, 5);
-
-/// The zero flag in EFLAGS.
-const ZERO_FLAG_AMD64: u64 = 0x40;
 
 /// A writer that has checked the byte and not set it for so many nanoseconds isn't going to.
 const LONGEST_VISIT: u64 = 100_000_000;
@@ -172,7 +156,7 @@ impl FlagTrap {
             Layout::Swiss(_) => Generation::Swiss,
         };
         let watch = FlagWatch::new(map.header.0, generation, layout.writing_bit());
-        let sites = Sites { flag_offset: layout.flag_offset(), known: HashMap::new() };
+        let sites = Sites::new(&layout);
         Ok(FlagTrap { map, layout, watch, sites, checked: HashMap::new() })
     }
 
@@ -198,6 +182,20 @@ impl FlagTrap {
     #[must_use]
     pub fn describe_flags(&self, flags: u8) -> String {
         self.layout.describe_flags(flags)
+    }
+
+    /// The registers that tell what an access does and whose it is. No others need be known.
+    #[must_use]
+    pub fn registers(&self, program: &Program) -> HashSet<Register> {
+        let mut registers = self.sites.registers(program);
+        registers.extend([Register::Rip, Register::R14]);
+        registers
+    }
+
+    /// Accesses may be missing from now on: all that is known of goroutines is forgotten.
+    pub fn forget(&mut self) {
+        self.watch.forget();
+        self.checked.clear();
     }
 
     /// Whether a thread that stopped at `pc` may have touched this byte, as far as the instruction alone
@@ -276,7 +274,7 @@ impl FlagTrap {
     /// Keeps a writer that has just checked the byte at its check while another writer is inside: doing
     /// the check once more changes nothing. `None` where it may go on.
     pub fn keep_at_check(&mut self, caught: &Caught, registers: &Registers<'_>) -> Option<Rescue> {
-        let site = self.sites.known.get(&RuntimeAddr(registers(Register::Rip)?))?.as_ref()?;
+        let site = self.sites.known(RuntimeAddr(registers(Register::Rip)?))?;
         let window = self.watch.window(caught.goroutine)?;
         let entering = window.phase == Phase::Checked && site.touch == Touch::Check && site.access.rewindable;
         if !entering || !caught.kind.is_write() {
@@ -411,13 +409,6 @@ impl FlagTrap {
     }
 }
 
-impl Sites {
-    /// The instruction that ended at `pc`, if it is a map function's access with the flag byte's offset.
-    fn at(&mut self, program: &Program, bias: LoadBias, pc: RuntimeAddr) -> Option<&Site> {
-        self.known.entry(pc).or_insert_with(|| decode(program, bias, pc, self.flag_offset)).as_ref()
-    }
-}
-
 /// The goroutine whose thread is in the runtime's own Go code: there this register is the current g (ABIInternal).
 fn running(registers: &Registers<'_>) -> race::Goroutine {
     race::Goroutine(registers(Register::R14).unwrap_or(0))
@@ -430,39 +421,5 @@ fn scene(target: &Target<'_>, thread: u32, registers: &Registers<'_>) -> Scene {
         thread,
         goid: goroutine::goid(target, at(Register::R14)).ok(),
         stack: stack::walk(target, at(Register::Rip), at(Register::Rsp)),
-    }
-}
-
-fn decode(program: &Program, bias: LoadBias, pc: RuntimeAddr, flag_offset: u64) -> Option<Site> {
-    let access = program.access_ending_at(bias.to_link(pc)).ok()?;
-    let kind = kind_of(program.map_function(&access.function)?.kind)?;
-    let touch = match (access.op, access.role) {
-        _ if access.locked => Touch::Mark,
-        (Op::Read, Role::Check) => Touch::Check,
-        (Op::Read, _) => Touch::Load,
-        (Op::Write | Op::ReadWrite, _) => Touch::Store,
-    };
-    // A locked OR has the byte's address in a register, without displacement.
-    let plausible = access.locked || access.disp.cast_unsigned() == flag_offset;
-    plausible.then_some(Site { access, kind, touch })
-}
-
-/// The byte that an instruction read or wrote, as its thread's registers still tell; of a byte that was
-/// only compared, no more than its writing bit.
-fn value(access: &MemoryAccess, layout: &Layout, registers: &Registers<'_>) -> Option<u8> {
-    let bit = layout.writing_bit();
-    match access.value {
-        // What a locked OR has in its register is the bits to set, not the byte.
-        _ if access.locked => None,
-        ValueSource::Register(register) => registers(register).map(|value| value as u8),
-        ValueSource::HighByte(register) => registers(register).map(|value| (value >> 8) as u8),
-        ValueSource::Immediate(value) => Some(value as u8),
-        ValueSource::ZeroFlag { mask } => {
-            let zero = registers(Register::Eflags)? & ZERO_FLAG_AMD64 != 0;
-            // Of several bits it is open which one was set; but a Swiss map's byte has only the one.
-            let tells = if zero { mask & bit != 0 } else { mask == bit || matches!(layout, Layout::Swiss(_)) };
-            tells.then_some(if zero { 0 } else { bit })
-        }
-        _ => None,
     }
 }
