@@ -102,7 +102,7 @@ class Gdb:
         return pid if is_here else None
 
     def tracer(self) -> GdbTracer:
-        """For one watch."""
+        """For one command that lets the process run."""
         gdb.flush()
         self._is_tracing = True
         return GdbTracer()

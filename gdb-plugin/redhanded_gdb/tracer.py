@@ -1,4 +1,4 @@
-"""The traps of one watch in gdb.
+"""The traps of one command in gdb.
 
 In gdb the other threads run on while a breakpoint's `stop` method is at work, also in all-stop mode on
 Linux. So to hold a thread is to stay in `stop`; whoever walks in meanwhile is stopped by the kernel, waits
@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import gdb
@@ -50,9 +50,9 @@ POLL = 0.0003
 GRACE = 0.25
 
 
-class Flag(gdb.Breakpoint):
-    """Stops at every read and write of the flag byte. Writes alone would not do: the second racer must be
-    stopped as it looks, before it can end the process."""
+class Byte(gdb.Breakpoint):
+    """Stops at every read and write of a byte. Writes alone would not do for a map's flag byte: the second
+    racer must be stopped as it looks, before it can end the process."""
 
     def __init__(self, address: int, on_stop: Callable[[], bool]) -> None:
         # A plain address: an expression that gdb re-evaluates costs time and may lose its frame.
@@ -67,11 +67,11 @@ class Flag(gdb.Breakpoint):
         return self._on_stop()
 
 
-class Fatal(gdb.Breakpoint):
-    """Stops at the first instruction of the runtime's fatal function."""
+class Function(gdb.Breakpoint):
+    """Stops at the first instruction of a function."""
 
-    def __init__(self, address: int, on_stop: Callable[[], bool]) -> None:
-        super().__init__(f"*{address:#x}", gdb.BP_BREAKPOINT, internal=True)
+    def __init__(self, entry: int, on_stop: Callable[[], bool]) -> None:
+        super().__init__(f"*{entry:#x}", gdb.BP_BREAKPOINT, internal=True)
         self.silent = True
         self._on_stop = on_stop
 
@@ -90,31 +90,26 @@ class GdbTracer:
         self._last_stop: Any = None
 
     @contextmanager
-    def armed(self, flag: int, fatal: frozenset[int], on_flag: Handler, on_fatal: Handler) -> Iterator[None]:
-        """Sets the traps, and takes them away however it ends."""
+    def at_functions(self, entries: Iterable[int], handler: Handler) -> Iterator[None]:
+        """Sets a trap at the first instruction of each function, and takes them away however it ends."""
+        with ExitStack() as traps:
+            for entry in sorted(entries):
+                traps.callback(_delete, Function(entry, self._handled_by(handler)))
+            yield
+
+    @contextmanager
+    def at_byte(self, address: int, handler: Handler) -> Iterator[None]:
+        """Sets a trap at all that reads or writes a byte, and takes it away however it ends."""
         if sum(1 for bp in gdb.breakpoints() if bp.enabled and bp.type in IN_HARDWARE) >= SLOTS:
             raise Failure(NO_SLOT)
-        traps: list[gdb.Breakpoint] = []
-        gdb.events.stop.connect(self._on_stop)
+        with _explained():
+            trap = Byte(address, self._handled_by(handler))
         try:
-            with _setting("print thread-events", "off"), _setting("pagination", "off"):
-                watch = Flag(flag, self._handled_by(on_flag))
-                traps.append(watch)
-                if watch.type not in IN_HARDWARE:
-                    raise Failure(NO_SLOT)
-                traps += [Fatal(address, self._handled_by(on_fatal)) for address in sorted(fatal)]
-                yield
-        except gdb.error as error:
-            if "hardware" in str(error).lower():
-                raise Failure(NO_SLOT) from None
-            if "aborted" in str(error):
-                raise Failure(NOT_INSERTED) from None
-            raise
+            if trap.type not in IN_HARDWARE:
+                raise Failure(NO_SLOT)
+            yield
         finally:
-            gdb.events.stop.disconnect(self._on_stop)
-            for trap in traps:
-                if trap.is_valid():
-                    trap.delete()
+            _delete(trap)
 
     def _handled_by(self, handle: Handler) -> Callable[[], bool]:
         # What is raised in `stop` would only be printed by gdb: keep it for the command to raise.
@@ -136,14 +131,17 @@ class GdbTracer:
         self._stopped = self._time_is_up = self._interrupted = False
         self._last_stop = None
         self._running = True
-        try:
-            with self._timer(deadline):
-                said = gdb.execute("continue", to_string=True)
-        except KeyboardInterrupt:
-            said, self._interrupted = "", True
-        finally:
-            self._running = False
-        return self._why_it_stopped(said, deadline)
+        gdb.events.stop.connect(self._on_stop)
+        with _setting("print thread-events", "off"), _setting("pagination", "off"):
+            try:
+                with self._timer(deadline), _explained():
+                    said = gdb.execute("continue", to_string=True)
+            except KeyboardInterrupt:
+                said, self._interrupted = "", True
+            finally:
+                self._running = False
+                gdb.events.stop.disconnect(self._on_stop)
+            return self._why_it_stopped(said, deadline)
 
     def _why_it_stopped(self, said: str, deadline: float) -> str | None:
         if self._raised is not None:
@@ -214,6 +212,24 @@ class GdbTracer:
     def is_alive(self) -> bool:
         """Whether the process is still there."""
         return gdb.selected_inferior().pid != 0
+
+
+def _delete(trap: gdb.Breakpoint) -> None:
+    if trap.is_valid():
+        trap.delete()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Says what is wrong where gdb can't set what is to be set."""
+    try:
+        yield
+    except gdb.error as error:
+        if "hardware" in str(error).lower():
+            raise Failure(NO_SLOT) from None
+        if "aborted" in str(error):
+            raise Failure(NOT_INSERTED) from None
+        raise
 
 
 @contextmanager

@@ -101,6 +101,6 @@ class Lldb:
         return process.local_pid(self._process)
 
     def tracer(self) -> LldbTracer:
-        """For one watch."""
+        """For one command that lets the process run."""
         self._out = self._debugger.GetOutputFile()
         return LldbTracer(self._debugger, self._process)

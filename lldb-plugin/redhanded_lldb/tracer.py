@@ -1,9 +1,9 @@
-"""The traps of one watch in lldb.
+"""The traps of one command in lldb.
 
 In lldb all threads stop at a trap. So to hold a thread is to suspend it and to let the others run, until one
 of them is trapped or the time is up.
 
-The trap at the flag byte is not one of lldb's own watchpoints: at each stop lldb takes these away, sets them
+The trap at a byte is not one of lldb's own watchpoints: at each stop lldb takes these away, sets them
 again, and tells of old and new values in the midst of our lines. It is asked of lldb-server directly, which
 makes a stop six times as fast.
 """
@@ -13,8 +13,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import lldb
 from redhanded_common.debugger import Handler, Registers
@@ -58,42 +58,44 @@ class LldbTracer:
         self._other: str | None = None
 
     @contextmanager
-    def armed(self, flag: int, fatal: frozenset[int], on_flag: Handler, on_fatal: Handler) -> Iterator[None]:
-        """Sets the traps, and takes them away however it ends."""
+    def at_functions(self, entries: Iterable[int], handler: Handler) -> Iterator[None]:
+        """Sets a trap at the first instruction of each function, and takes them away however it ends."""
         target = self._process.GetTarget()
-        breakpoints: list[lldb.SBBreakpoint] = []
-        with self._synchronous():
-            self._set_watchpoint(flag)
-            self._handlers[lldb.eStopReasonWatchpoint, UNKNOWN] = on_flag
-            try:
-                for address in sorted(fatal):
-                    made = target.BreakpointCreateByAddress(address)
-                    breakpoints.append(made)
-                    self._handlers[lldb.eStopReasonBreakpoint, made.GetID()] = on_fatal
-                yield
-            finally:
-                for made in breakpoints:
-                    target.BreakpointDelete(made.GetID())
-                if self.is_alive():
-                    self._remove_watchpoint(flag)
+        with ExitStack() as traps:
+            for entry in sorted(entries):
+                number = target.BreakpointCreateByAddress(entry).GetID()
+                traps.callback(target.BreakpointDelete, number)
+                self._handlers[lldb.eStopReasonBreakpoint, number] = handler
+            yield
 
-    def _set_watchpoint(self, flag: int) -> None:
+    @contextmanager
+    def at_byte(self, address: int, handler: Handler) -> Iterator[None]:
+        """Sets a trap at all that reads or writes a byte, and takes it away however it ends."""
+        self._set_watchpoint(address)
+        self._handlers[lldb.eStopReasonWatchpoint, UNKNOWN] = handler
+        try:
+            yield
+        finally:
+            if self.is_alive():
+                self._remove_watchpoint(address)
+
+    def _set_watchpoint(self, address: int) -> None:
         target = self._process.GetTarget()
         for index in range(target.GetNumWatchpoints()):
             theirs = target.GetWatchpointAtIndex(index)
             begin = theirs.GetWatchAddress()
-            if theirs.IsEnabled() and begin <= flag < begin + theirs.GetWatchSize():
+            if theirs.IsEnabled() and begin <= address < begin + theirs.GetWatchSize():
                 raise Failure(TAKEN)
-        answer = self._ask(f"Z{ACCESS},{flag:x},1")
+        answer = self._ask(f"Z{ACCESS},{address:x},1")
         if "UNIMPLEMENTED" in answer:
             raise Failure(NO_WATCHPOINTS)
         if "response: OK" not in answer:
             raise Failure(NO_SLOT)
 
-    def _remove_watchpoint(self, flag: int) -> None:
-        answer = self._ask(f"z{ACCESS},{flag:x},1")
+    def _remove_watchpoint(self, address: int) -> None:
+        answer = self._ask(f"z{ACCESS},{address:x},1")
         if "response: OK" not in answer:
-            raise Failure(f"the watchpoint at {flag:#x} is still set, `detach` before you go on: {answer}")
+            raise Failure(f"the watchpoint at {address:#x} is still set, `detach` before you go on: {answer}")
 
     def _ask(self, packet: str) -> str:
         """Sends a packet of the gdb-remote protocol to lldb-server; gives its answer."""
@@ -150,9 +152,10 @@ class LldbTracer:
 
     def _run(self, deadline: float, but: int) -> None:
         """Lets the process run once, and notes why it stopped."""
-        timer = Timer(self._process, deadline)
-        error = self._process.Continue()
-        is_time_up = timer.stop()
+        with self._synchronous():
+            timer = Timer(self._process, deadline)
+            error = self._process.Continue()
+            is_time_up = timer.stop()
         if error.Fail():
             raise Failure(f"lldb can't let the process run: {error.GetCString()}")
         self._note_stop(is_time_up, but)

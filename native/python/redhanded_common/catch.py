@@ -62,7 +62,8 @@ class Catch:
         """Arms, lets the process run until something is caught, disarms, and reports."""
         if self.options.hold and self.debugger.pid() is None:
             raise Failure("--hold needs a process on this machine: here it is remote")
-        with self.tracer.armed(self.watch.flag, self.fatal, self._on_flag, self._on_fatal):
+        at_fatal = self.tracer.at_functions(self.fatal, self._on_fatal)
+        with at_fatal, self.tracer.at_byte(self.watch.flag, self._on_flag):
             self.lines.note(self._announcement())
             self.began = time.monotonic_ns()
             if self.options.seconds is not None:

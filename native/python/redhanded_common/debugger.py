@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
@@ -23,12 +23,14 @@ class Frame(NamedTuple):
 
 
 class Tracer(Protocol):
-    """The traps of one watch."""
+    """The traps of one command."""
 
-    def armed(
-        self, flag: int, fatal: frozenset[int], on_flag: Handler, on_fatal: Handler
-    ) -> AbstractContextManager[None]:
-        """Sets a trap at the flag byte and at each fatal function, and takes them away however it ends."""
+    def at_functions(self, entries: Iterable[int], handler: Handler) -> AbstractContextManager[None]:
+        """Sets a trap at the first instruction of each function, and takes them away however it ends."""
+        ...
+
+    def at_byte(self, address: int, handler: Handler) -> AbstractContextManager[None]:
+        """Sets a trap at all that reads or writes a byte, and takes it away however it ends."""
         ...
 
     def resume(self, deadline: float) -> str | None:
@@ -108,5 +110,5 @@ class Debugger(Protocol):
         ...
 
     def tracer(self) -> Tracer:
-        """For one watch."""
+        """For one command that lets the process run."""
         ...
