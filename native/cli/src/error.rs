@@ -15,6 +15,9 @@ pub(crate) enum Error {
     /// The command has no answer.
     #[error(transparent)]
     Command(#[from] command::Error),
+    /// The process cannot be traced.
+    #[error(transparent)]
+    Trap(#[from] trap::Error),
     /// The answer cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),

@@ -10,12 +10,21 @@ const ENDED: i32 = 130;
 
 /// Listens for Ctrl-C, SIGTERM and SIGHUP from now on.
 pub(crate) fn listen() {
+    listen_and(|| std::process::exit(ENDED));
+}
+
+/// The same for what must end in an orderly way, however often it is asked to.
+pub(crate) fn listen_patiently() {
+    listen_and(|| {});
+}
+
+fn listen_and(again: fn()) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // Without a handler they end us at once, as they always have.
-        let _ = ctrlc::set_handler(|| {
+        let _ = ctrlc::set_handler(move || {
             if INTERRUPTED.swap(true, Ordering::Relaxed) {
-                std::process::exit(ENDED);
+                again();
             }
         });
     });

@@ -19,13 +19,23 @@ use std::process::ExitCode;
 use arguments::{Cli, Own};
 use command::Status;
 use error::Error;
+use trap::Kept;
 
 /// What a command ends with when it has no answer.
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let answered = match &cli {
+    let status = match &cli {
+        Cli::Own { own: Own::Watch(args), .. } if args.needs_keeper() => keep(&cli),
+        _ => answer(&cli),
+    };
+    ExitCode::from(status)
+}
+
+/// Runs the command, and says why there is no answer. Returns the exit status.
+fn answer(cli: &Cli) -> u8 {
+    let answered = match cli {
         Cli::Look { command, process, color } => look::run(command, process, *color),
         Cli::Own { own: Own::Watch(args), color } => watch::run(args, *color),
         Cli::Own { own: Own::Doctor(args), color } => doctor::run(args, *color),
@@ -33,13 +43,30 @@ fn main() -> ExitCode {
         Cli::Own { own: Own::Man { dir }, .. } => pages::man(dir.as_deref()),
     };
     match answered {
-        Ok(Status::Clean) => ExitCode::SUCCESS,
-        Ok(Status::Found) => ExitCode::from(1),
+        Ok(Status::Clean) => 0,
+        Ok(Status::Found) => 1,
         // Whoever read it has seen enough.
-        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) if error.is_broken_pipe() => 0,
         Err(error) => {
             say(&error);
-            ExitCode::from(FAILED)
+            FAILED
+        }
+    }
+}
+
+/// Runs the command in a keeper.
+fn keep(cli: &Cli) -> u8 {
+    match trap::keep(|| answer(cli).into()) {
+        Ok(Kept::Done(status)) => u8::try_from(status).unwrap_or(FAILED),
+        Ok(Kept::Killed { pid, signal }) => {
+            say(&format!(
+                "its keeper (process {pid}) was killed by signal {signal}: what it watched may have come to harm"
+            ));
+            FAILED
+        }
+        Err(error) => {
+            say(&format!("cannot start another process of ours: {error}"));
+            FAILED
         }
     }
 }

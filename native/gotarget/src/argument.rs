@@ -1,6 +1,6 @@
 //! What a function on a stack was called with: its map above all.
 
-use goprogram::{Location, Origin, Parameters, Register, Root};
+use goprogram::{LinkAddr, Location, Origin, Parameters, Register, Root};
 
 use crate::frames::UnwoundFrame;
 use crate::memory::RuntimeAddr;
@@ -78,6 +78,14 @@ pub(crate) fn maps_of(target: &Target<'_>, frames: &[UnwoundFrame], depth: usize
     }
     found.retain(|map| map.header.0 != 0);
     found
+}
+
+/// Looks up now where the compiler keeps a map function's parameters.
+pub(crate) fn prepare(target: &Target<'_>, entry: LinkAddr) {
+    for name in MAP.into_iter().chain(ITERATOR) {
+        // What can't be told now is not told then either.
+        let _ = target.program.parameter_location(entry, name);
+    }
 }
 
 /// The map that a map function works on; `None` where it can't be told.

@@ -36,6 +36,6 @@ pub use frames::UnwoundFrame;
 pub use live::LiveMemory;
 pub use memory::{Cause, LoadBias, MapSource, Memory, RuntimeAddr, Unreadable, read_bytes, read_uint};
 pub use process::{Kind, Process, Stopped};
-pub use registers::ThreadRegisters;
+pub use registers::{ThreadRegisters, general};
 pub use target::Target;
 pub use value::{Limits, Value, Values};

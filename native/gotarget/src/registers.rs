@@ -95,6 +95,33 @@ impl ThreadRegisters {
     }
 }
 
+/// A general register of a thread that ptrace has stopped, without its vector registers.
+#[must_use]
+pub fn general(registers: &trap::Registers, register: Register) -> Option<u64> {
+    let r = registers;
+    Some(match register {
+        Register::R15 => r.r15,
+        Register::R14 => r.r14,
+        Register::R13 => r.r13,
+        Register::R12 => r.r12,
+        Register::Rbp => r.rbp,
+        Register::Rbx => r.rbx,
+        Register::R11 => r.r11,
+        Register::R10 => r.r10,
+        Register::R9 => r.r9,
+        Register::R8 => r.r8,
+        Register::Rax => r.rax,
+        Register::Rcx => r.rcx,
+        Register::Rdx => r.rdx,
+        Register::Rsi => r.rsi,
+        Register::Rdi => r.rdi,
+        Register::Rip => r.rip,
+        Register::Eflags => r.eflags,
+        Register::Rsp => r.rsp,
+        Register::Xmm(_) => return None,
+    })
+}
+
 impl From<&trap::Thread> for ThreadRegisters {
     /// A thread that ptrace has stopped.
     fn from(thread: &trap::Thread) -> Self {

@@ -2,7 +2,9 @@
 #![expect(dead_code, reason = "the recorder is on its way")]
 
 mod files;
+mod hold;
 mod lines;
+mod queue;
 mod record;
 
 use std::path::PathBuf;
@@ -21,6 +23,7 @@ use crate::arguments::process_number;
 use crate::error::Error;
 use crate::{colour, interrupt};
 use files::{Files, Wanted};
+use hold::HoldArgs;
 use lines::Lines;
 
 const EXAMPLES: &str = "\
@@ -65,6 +68,15 @@ pub(crate) struct WatchArgs {
     /// again
     #[arg(short, long = "output", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Vec<Wanted>,
+    #[command(flatten)]
+    pub(crate) holding: HoldArgs,
+}
+
+impl WatchArgs {
+    /// Whether it is to be done by a keeper, since the process may come to harm if whoever does it is killed.
+    pub(crate) fn needs_keeper(&self) -> bool {
+        self.holding.hold.is_some()
+    }
 }
 
 /// What a mode watches, and where it says what it sees.
@@ -82,8 +94,13 @@ pub(crate) fn run(args: &WatchArgs, color: ColorChoice) -> Result<Status, Error>
     let map = expression::map(&target, None, &args.expression)?;
     let trap = FlagTrap::new(&target, map.clone())?;
     let files = Files::create(&args.output, &watched(args, &target, map))?;
+    let mut lines = Lines::new(args.json, colour::palette(color), files);
+    if args.holding.hold.is_some() {
+        interrupt::listen_patiently();
+        lines.never_wait()?;
+        return hold::run(Watch { args, process: &process, trap, lines });
+    }
     interrupt::listen();
-    let lines = Lines::new(args.json, colour::palette(color), files);
     record::run(Watch { args, process: &process, trap, lines })
 }
 

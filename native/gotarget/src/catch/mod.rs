@@ -12,6 +12,7 @@ use gomap::Layout;
 use goprogram::{Program, Register};
 use race::{Deed, FlagWatch, Generation, Hit, Kind, Overlap, Phase, Seen, Time, Touch, Window};
 
+use crate::argument;
 use crate::error::Error;
 use crate::expression::MapValue;
 use crate::goroutine;
@@ -158,6 +159,20 @@ impl FlagTrap {
         let watch = FlagWatch::new(map.header.0, generation, layout.writing_bit());
         let sites = Sites::new(&layout);
         Ok(FlagTrap { map, layout, watch, sites, checked: HashMap::new() })
+    }
+
+    /// Looks up now what stops ask for, so that no thread stands still for it later.
+    pub fn prepare(&mut self, target: &Target<'_>) {
+        let program = target.program;
+        // What can't be told now is not told then either.
+        let _ = program.runtime_layout();
+        for function in program.functions().filter(|function| program.map_function(&function.name).is_some()) {
+            let entry = Pc { addr: target.bias.to_runtime(function.entry), cfa: RuntimeAddr(0), is_return: false };
+            self.may_touch(program, target.bias, entry.addr);
+            let _ = program.caller_frame(function.entry);
+            let _ = stack::lines(target, entry);
+            argument::prepare(target, function.entry);
+        }
     }
 
     /// The map that is followed.
