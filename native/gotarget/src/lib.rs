@@ -27,6 +27,7 @@ mod registers;
 pub mod stack;
 mod target;
 pub mod threads;
+pub mod users;
 pub mod value;
 
 pub use crate::core::{CoreMemory, WrittenCore, write_core};

@@ -94,7 +94,7 @@ pub struct Dying {
 /// How a thread goes on so that its process outlives the race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rescue {
-    /// Another writer is inside: do the last instruction once more, and so stay where it is.
+    /// Do the last instruction once more, and so stay where it is.
     Again {
         /// The new program counter.
         pc: u64,
@@ -351,9 +351,7 @@ impl FlagTrap {
 
     /// What to do with a goroutine at the fatal function so that the process lives on.
     pub fn rescue(&mut self, target: &Target<'_>, dying: &Dying, registers: &Registers<'_>) -> Rescue {
-        let Some((ret, sp)) = registers(Register::Rsp)
-            .and_then(|sp| Some((read_uint(target.memory, RuntimeAddr(sp), 8).ok()?, sp.wrapping_add(8))))
-        else {
+        let Some((ret, sp)) = returns_to(target, registers) else {
             return Rescue::Impossible { why: "its stack can't be read" };
         };
         let classic = matches!(self.layout, Layout::Classic(_));
@@ -364,12 +362,7 @@ impl FlagTrap {
         }
         let other = self.watch.other_writer(dying.goroutine).is_some_and(|window| window.phase != Phase::Checked);
         if other && !dying.leaving {
-            let (opcode, len) = CALL_AMD64;
-            let call = ret.wrapping_sub(len);
-            return match read_uint(target.memory, RuntimeAddr(call), 1) {
-                Ok(byte) if byte == u64::from(opcode) => Rescue::Again { pc: call, sp },
-                _ => Rescue::Impossible { why: "the call that led to fatal is not a direct one" },
-            };
+            return call_again(target, registers);
         }
         self.checked.remove(&dying.goroutine);
         let flag = read_uint(target.memory, self.flag(), 1).unwrap_or(0) as u8;
@@ -422,6 +415,26 @@ impl FlagTrap {
                 thread.goroutine == Some(RuntimeAddr(goroutine.0)) && thread.inside.as_ref().is_some_and(here)
             })
     }
+}
+
+/// How a goroutine at the first instruction of a function comes to it once more, with nothing done in between:
+/// so it stays there while others run on.
+pub fn call_again(target: &Target<'_>, registers: &Registers<'_>) -> Rescue {
+    let Some((ret, sp)) = returns_to(target, registers) else {
+        return Rescue::Impossible { why: "its stack can't be read" };
+    };
+    let (opcode, len) = CALL_AMD64;
+    let call = ret.wrapping_sub(len);
+    match read_uint(target.memory, RuntimeAddr(call), 1) {
+        Ok(byte) if byte == u64::from(opcode) => Rescue::Again { pc: call, sp },
+        _ => Rescue::Impossible { why: "the call that led to fatal is not a direct one" },
+    }
+}
+
+/// Where a goroutine at the first instruction of a function returns to, and with which stack pointer.
+fn returns_to(target: &Target<'_>, registers: &Registers<'_>) -> Option<(u64, u64)> {
+    let sp = registers(Register::Rsp)?;
+    Some((read_uint(target.memory, RuntimeAddr(sp), 8).ok()?, sp.wrapping_add(8)))
 }
 
 /// The goroutine whose thread is in the runtime's own Go code: there this register is the current g (ABIInternal).
