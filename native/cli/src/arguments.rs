@@ -45,7 +45,6 @@ pub(crate) struct SourceArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Own {
     /// Record who touches a map, and catch two who do at the same time
-    #[command(hide = true)]
     Watch(WatchArgs),
     /// Say what this machine allows, and what to do where it doesn't
     Doctor(DoctorArgs),

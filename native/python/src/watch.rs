@@ -221,7 +221,11 @@ impl Watch {
             other => return Err(PyValueError::new_err(format!("no such outcome: {other}"))),
         };
         let ((accesses, traps, overlaps, rescued), (seconds, held_seconds)) = (counts, seconds);
-        Ok(Shown::new(WatchSummary { outcome, accesses, traps, overlaps, rescued, seconds, held_seconds, notes }))
+        // A debugger stops at each trap, and waits for whoever reads.
+        let (lost, unshown) = (0, 0);
+        let summary =
+            WatchSummary { outcome, accesses, traps, overlaps, rescued, seconds, held_seconds, lost, unshown, notes };
+        Ok(Shown::new(summary))
     }
 }
 

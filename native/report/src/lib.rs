@@ -42,7 +42,7 @@ pub use maps::{MapLine, MapList};
 pub use palette::Palette;
 pub use race::{AccessKind, Culprit, RaceReport};
 pub use threads::{Doing, Runs, ThreadLine, ThreadTable};
-pub use watch::{Outcome, WatchSummary};
+pub use watch::{LossLine, Outcome, WatchSummary};
 pub use words::Subject;
 
 use serde::Serialize;

@@ -40,8 +40,31 @@ pub struct WatchSummary {
     pub seconds: f64,
     /// For how much of that a thread was held, in seconds.
     pub held_seconds: f64,
+    /// Traps that were not recorded: what they saw is missing.
+    pub lost: u64,
+    /// Lines that were not shown, because whoever reads them was too slow.
+    pub unshown: u64,
     /// What else there is to say, a line each.
     pub notes: Vec<String>,
+}
+
+/// Traps that were not recorded, where that was noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LossLine {
+    /// How many.
+    pub lost: u64,
+}
+
+impl Report for LossLine {
+    const SCHEMA: &'static str = "redhanded.lost/1";
+
+    fn text(&self, palette: &Palette) -> String {
+        format!("{}\n", paint(palette.alarm, &format!("{} lost here", plural(self.lost, "trap", "traps"))))
+    }
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 impl WatchSummary {
@@ -63,7 +86,6 @@ impl Report for WatchSummary {
             Outcome::Stopped => "the process stopped for another reason",
             Outcome::Exited => "the process ended",
         };
-        let plural = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
         let mut text = format!(
             "Watched for {:.1} s: {}, {}",
             self.seconds,
@@ -77,6 +99,17 @@ impl Report for WatchSummary {
         if let Some(each) = self.milliseconds_a_trap() {
             let traps = plural(self.traps, "trap", "traps");
             text.push_str(&format!("{traps}, one every {each:.2} ms beside the holds.\n"));
+        }
+        if self.lost > 0 {
+            let lost = plural(self.lost, "trap was", "traps were");
+            text.push_str(&paint(palette.heading, &format!("{lost} lost: what they saw is missing here.")));
+            text.push('\n');
+        }
+        if self.unshown > 0 {
+            let unshown = plural(self.unshown, "line was", "lines were");
+            let why = "they were read too slowly; write them to a file, or filter them.";
+            text.push_str(&paint(palette.heading, &format!("{unshown} not shown: {why}")));
+            text.push('\n');
         }
         for note in &self.notes {
             text.push_str(&paint(palette.heading, note));

@@ -1,8 +1,8 @@
 //! The lines of a watch, as they come.
 
-use std::io::{self, Write};
+use std::io;
 
-use report::{AccessLine, ForeignLine, Palette, RaceReport, Report, WatchSummary};
+use report::{AccessLine, ForeignLine, LossLine, Palette, RaceReport, Report, WatchSummary};
 
 use super::files::Files;
 use super::queue::Queue;
@@ -13,30 +13,14 @@ pub(crate) struct Lines {
     json: bool,
     palette: Palette,
     files: Files,
-    /// `None` to write to stdout at once.
-    queue: Option<Queue>,
+    /// Never waits for whoever reads the lines.
+    queue: Queue,
 }
 
 impl Lines {
     /// Lines in this form, and these files.
-    pub(crate) fn new(json: bool, palette: Palette, files: Files) -> Self {
-        Lines { json, palette, files, queue: None }
-    }
-
-    /// From now on never waits for whoever reads the lines: to be ended by [`Lines::finish`].
-    pub(crate) fn never_wait(&mut self) -> Result<(), Error> {
-        self.queue = Some(Queue::new()?);
-        Ok(())
-    }
-
-    /// How many lines were left out since nobody read them.
-    pub(crate) fn left_out(&self) -> u64 {
-        self.queue.as_ref().map_or(0, Queue::left_out)
-    }
-
-    /// Waits until all lines are written.
-    pub(crate) fn finish(self) -> Result<(), Error> {
-        Ok(self.queue.map_or(Ok(()), Queue::finish)?)
+    pub(crate) fn new(json: bool, palette: Palette, files: Files) -> Result<Self, Error> {
+        Ok(Lines { json, palette, files, queue: Queue::new()? })
     }
 
     /// Whether an access is to bring its whole stack.
@@ -44,14 +28,35 @@ impl Lines {
         self.json || self.files.are_wanted()
     }
 
-    /// An access.
+    /// Something for the user to know beforehand. A program that reads JSON does.
+    pub(crate) fn note(&mut self, text: &str) -> Result<(), Error> {
+        if !self.json {
+            self.queue.write_surely(&format!("{text}\n"))?;
+        }
+        Ok(())
+    }
+
+    /// An access. Of more than whoever reads them can take, some are not shown.
     pub(crate) fn access(&mut self, line: &AccessLine) -> Result<(), Error> {
+        self.files.access(line)?;
+        let text = self.text(line)?;
+        Ok(self.queue.write(&text)?)
+    }
+
+    /// An access that brings the process down.
+    pub(crate) fn dying(&mut self, line: &AccessLine) -> Result<(), Error> {
         self.files.access(line)?;
         self.write(line)
     }
 
     /// What touched the byte and is no map function.
     pub(crate) fn foreign(&mut self, line: &ForeignLine) -> Result<(), Error> {
+        let text = self.text(line)?;
+        Ok(self.queue.write(&text)?)
+    }
+
+    /// Traps that are missing.
+    pub(crate) fn loss(&mut self, line: &LossLine) -> Result<(), Error> {
         self.write(line)
     }
 
@@ -61,22 +66,24 @@ impl Lines {
         self.write(report)
     }
 
-    /// The end.
-    pub(crate) fn summary(&mut self, summary: &WatchSummary) -> Result<(), Error> {
+    /// The end. Waits until all is written.
+    pub(crate) fn end(mut self, summary: WatchSummary) -> Result<(), Error> {
+        let summary = WatchSummary { unshown: self.queue.left_out(), ..summary };
         // First, since whoever reads the lines may have gone away.
-        self.files.finish(summary)?;
-        self.write(summary)
+        self.files.finish(&summary)?;
+        self.write(&summary)?;
+        Ok(self.queue.finish()?)
     }
 
     fn write(&mut self, report: &impl Report) -> Result<(), Error> {
-        let text = match self.json {
+        let text = self.text(report)?;
+        Ok(self.queue.write_surely(&text)?)
+    }
+
+    fn text(&self, report: &impl Report) -> Result<String, Error> {
+        Ok(match self.json {
             true => format!("{}\n", report.json().map_err(io::Error::from)?),
             false => report.text(&self.palette),
-        };
-        let written = match &mut self.queue {
-            Some(queue) => queue.write_all(text.as_bytes()),
-            None => io::stdout().write_all(text.as_bytes()),
-        };
-        Ok(written?)
+        })
     }
 }

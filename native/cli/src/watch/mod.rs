@@ -1,5 +1,4 @@
 //! `watch`: who touches a map, and whether two do at the same time.
-#![expect(dead_code, reason = "the recorder is on its way")]
 
 mod files;
 mod hold;
@@ -94,10 +93,9 @@ pub(crate) fn run(args: &WatchArgs, color: ColorChoice) -> Result<Status, Error>
     let map = expression::map(&target, None, &args.expression)?;
     let trap = FlagTrap::new(&target, map.clone())?;
     let files = Files::create(&args.output, &watched(args, &target, map))?;
-    let mut lines = Lines::new(args.json, colour::palette(color), files);
+    let lines = Lines::new(args.json, colour::palette(color), files)?;
     if args.holding.hold.is_some() {
         interrupt::listen_patiently();
-        lines.never_wait()?;
         return hold::run(Watch { args, process: &process, trap, lines });
     }
     interrupt::listen();

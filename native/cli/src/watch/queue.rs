@@ -28,7 +28,7 @@ type Shared = Arc<(Mutex<Waiting>, Condvar)>;
 #[derive(Debug)]
 pub(crate) struct Queue {
     shared: Shared,
-    writer: JoinHandle<io::Result<()>>,
+    writer: Option<JoinHandle<io::Result<()>>>,
     left_out: u64,
 }
 
@@ -37,7 +37,7 @@ impl Queue {
         let shared = Shared::default();
         let theirs = Arc::clone(&shared);
         let writer = thread::Builder::new().name("output".to_owned()).spawn(move || write(&theirs))?;
-        Ok(Queue { shared, writer, left_out: 0 })
+        Ok(Queue { shared, writer: Some(writer), left_out: 0 })
     }
 
     /// How often something was left out.
@@ -45,10 +45,25 @@ impl Queue {
         self.left_out
     }
 
+    /// Writes later, or not at all where too much waits.
+    pub(crate) fn write(&mut self, text: &str) -> io::Result<()> {
+        let is_taken = self.with(|waiting| waiting.take(text, MOST))?;
+        self.left_out += u64::from(!is_taken);
+        Ok(())
+    }
+
+    /// Writes later, however much waits: for what must not be missing.
+    pub(crate) fn write_surely(&mut self, text: &str) -> io::Result<()> {
+        self.with(|waiting| waiting.take(text, usize::MAX)).map(drop)
+    }
+
     /// Waits until all is written.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.with(|waiting| waiting.is_over = true);
-        self.writer.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+        match self.writer.take() {
+            Some(writer) => writer.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())),
+            None => Ok(()),
+        }
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Waiting) -> T) -> T {
@@ -64,22 +79,24 @@ impl Queue {
     }
 }
 
-impl Write for Queue {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let is_taken = self.with(|waiting| match waiting.failed {
-            Some(kind) => Err(io::Error::from(kind)),
-            None if waiting.bytes.len() + bytes.len() > MOST => Ok(false),
-            None => {
-                waiting.bytes.extend_from_slice(bytes);
-                Ok(true)
-            }
-        })?;
-        self.left_out += u64::from(!is_taken);
-        Ok(bytes.len())
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // Whoever had to know has asked before.
+        let _ = self.finish();
     }
+}
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+impl Waiting {
+    /// Takes a text, unless that would be more than `most` bytes; returns whether it did.
+    fn take(&mut self, text: &str, most: usize) -> io::Result<bool> {
+        if let Some(kind) = self.failed {
+            return Err(kind.into());
+        }
+        let is_taken = self.bytes.len().saturating_add(text.len()) <= most;
+        if is_taken {
+            self.bytes.extend_from_slice(text.as_bytes());
+        }
+        Ok(is_taken)
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) fn summary() -> WatchSummary {
         rescued: 0,
         seconds: 0.021,
         held_seconds: 0.0,
+        lost: 12,
+        unshown: 0,
         notes: vec!["12 accesses were lost".into()],
     }
 }

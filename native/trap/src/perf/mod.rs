@@ -10,5 +10,5 @@ mod ring;
 mod sample;
 
 pub use arm::Armed;
-pub use recorder::{Record, Recorder};
+pub use recorder::{Record, Recorder, now};
 pub use sample::{Hit, RegisterSet, Take, amd64};

@@ -108,6 +108,10 @@ impl Recorder {
         for at in places {
             let mut builder = at.builder();
             take.ask(&mut builder);
+            if at.memory().is_none() {
+                // Instructions that are worth a breakpoint are rare: whoever waits is told at once.
+                builder.wakeup_events(1);
+            }
             builders.push(builder);
             if let Some(address) = at.memory().filter(|_| take.span) {
                 let mut second = at.builder();
@@ -263,9 +267,9 @@ impl Recorder {
     }
 }
 
-/// Now, on the clock that hits are told by.
+/// Now, in nanoseconds of CLOCK_MONOTONIC_RAW, the clock of all records.
 #[must_use]
-pub(super) fn now() -> u64 {
+pub fn now() -> u64 {
     // Every kernel has this clock.
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC_RAW).map(Duration::from).unwrap_or_default();
     u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)

@@ -334,6 +334,8 @@ impl<'a> Catch<'a> {
             rescued: self.rescues.as_ref().map_or(0, |rescues| rescues.rescued),
             seconds,
             held_seconds: self.traps.budget.held_for(now).as_secs_f64(),
+            lost: 0,
+            unshown: 0,
             notes: self.notes,
         };
         drop(self.traps);
@@ -344,18 +346,12 @@ impl<'a> Catch<'a> {
 impl Ended {
     /// Says how it ended.
     pub(super) fn report(self) -> Result<Status, Error> {
-        let Ended { mut lines, race, mut summary } = self;
+        let Ended { mut lines, race, summary } = self;
         if let Some(race) = &race {
             lines.race(race)?;
         }
-        let left_out = lines.left_out();
-        if left_out > 0 {
-            summary.notes.push(format!(
-                "{left_out} lines were left out, since they were read too slowly: write them to a file, or filter them."
-            ));
-        }
-        lines.summary(&summary)?;
-        lines.finish()?;
-        Ok(Status::found(summary.overlaps > 0))
+        let status = Status::found(summary.overlaps > 0);
+        lines.end(summary)?;
+        Ok(status)
     }
 }
