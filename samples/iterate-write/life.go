@@ -22,6 +22,7 @@ const entries = 64
 var (
 	wait  = flag.Bool("wait", false, "wait for a line on stdin before the goroutines start")
 	limit = flag.Duration("for", 0, "end after this time (default: at SIGINT or SIGTERM)")
+	hurry = flag.Int("hurry", 1, "make all pauses so many times shorter: a race then ends the process much sooner")
 
 	asked   = make(chan os.Signal, 1) // a signal asks for the end
 	stop    = make(chan struct{})     // closed when the goroutines shall end
@@ -75,9 +76,18 @@ func show(m map[int]int) {
 	fmt.Println("count", len(m))
 }
 
-// pause sleeps for about period, half of it up or down, and says whether to go on.
+// shortest is how long one can sleep. A shorter pause is spent waiting.
+const shortest = 100 * time.Microsecond
+
+// pause takes about period, half of it up or down, and says whether to go on.
 func pause(period time.Duration) bool {
-	time.Sleep(period/2 + time.Duration(rand.Int63n(int64(period))))
+	period /= time.Duration(*hurry)
+	end := time.Now().Add(period/2 + time.Duration(rand.Int63n(int64(period)+1)))
+	if period >= shortest {
+		time.Sleep(time.Until(end))
+	}
+	for time.Now().Before(end) {
+	}
 	select {
 	case <-stop:
 		return false
