@@ -319,7 +319,7 @@ impl<'a> Catch<'a> {
                 self.args.holding.max_stall
             ));
         }
-        if self.outcome == Some(Outcome::Overlap) {
+        if self.outcome == Some(Outcome::Overlap) && self.rescues.is_none() {
             self.notes.push(
                 "The process goes on from here: the runtime may find this race now, and end it (--rescue keeps it from \
                  that)."

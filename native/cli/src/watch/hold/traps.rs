@@ -156,8 +156,9 @@ impl<W> Traps<W> {
 
     /// Lets a thread go on that has met a trap. Not while all stand: then hold it.
     pub(super) fn go_on(&mut self, tid: i32) {
-        self.tracer.resume(tid, 0);
+        // We may be put aside between the two: then it would seem to be back at once.
         self.budget.let_go(tid, Instant::now());
+        self.tracer.resume(tid, 0);
     }
 
     /// Keeps a thread that has met a trap where it is.
