@@ -90,9 +90,12 @@ impl Budget {
         self.let_go.insert(tid, now);
     }
 
-    /// It has ended while it stood.
-    pub(super) fn ended(&mut self, now: Instant) {
-        self.stood.end(now);
+    /// It has ended, perhaps while it stood.
+    pub(super) fn ended(&mut self, tid: i32, stood: bool, now: Instant) {
+        self.let_go.remove(&tid);
+        if stood {
+            self.stood.end(now);
+        }
     }
 
     /// It is held.

@@ -149,9 +149,11 @@ impl<W> Traps<W> {
 
     /// A thread has ended. Only SIGKILL ends one that stands.
     fn forget(&mut self, tid: i32) {
+        let stood = self.dying.contains(&tid) || self.held.iter().any(|held| held.tid == tid);
         self.dying.retain(|dying| *dying != tid);
-        self.later.retain(|(later, _)| *later != tid);
         self.held.retain(|held| held.tid != tid);
+        self.later.retain(|(later, _)| *later != tid);
+        self.budget.ended(tid, stood, Instant::now());
     }
 
     /// Lets a thread go on that has met a trap. Not while all stand: then hold it.
