@@ -129,7 +129,7 @@ impl Report for RaceReport {
 
 impl RaceReport {
     /// `writing 0→1 by goroutine 18, 8.2 ms ago; goroutine 19 found it set`
-    pub(crate) fn what_the_flag_did(&self) -> String {
+    fn what_the_flag_did(&self) -> String {
         let RaceReport { first, second, .. } = self;
         let ago = duration(second.time_ns.saturating_sub(first.time_ns));
         let earlier = match first.step {

@@ -32,6 +32,24 @@ pub(crate) fn thread(tid: Option<u32>) -> String {
     tid.map_or_else(|| "thread unknown".to_owned(), |tid| format!("thread {tid}"))
 }
 
+/// Text that came from elsewhere, for a page: what has no form of its own, or turns the direction of what follows, is
+/// shown as its code.
+pub(crate) fn shown(text: &str) -> String {
+    let is_hidden = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_hidden(letter) {
+            shown.extend(letter.escape_unicode());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
 /// Nanoseconds in the unit that a person would use: `850 ns`, `8.2 ms`, `12.0 s`.
 pub(crate) fn duration(ns: u64) -> String {
     let (unit, name) = match ns {

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use report::timeline::{Access, Overlap, Timeline, Trace, Watched};
+use report::timeline::{Access, Overlap, Page, Timeline, Trace, Watched};
 use report::{AccessLine, RaceReport, WatchSummary};
 use tempfile::NamedTempFile;
 
@@ -21,6 +21,7 @@ pub(crate) struct Wanted {
 #[derive(Debug, Clone, Copy)]
 enum Format {
     Trace,
+    Page,
 }
 
 impl std::str::FromStr for Wanted {
@@ -30,7 +31,8 @@ impl std::str::FromStr for Wanted {
         let path = PathBuf::from(text);
         let format = match path.extension().and_then(|ending| ending.to_str()) {
             Some("json") => Format::Trace,
-            _ => return Err("the ending says what to write: .json a trace for Perfetto".to_owned()),
+            Some("html") => Format::Page,
+            _ => return Err("its ending says what to write: .html a page, .json a trace for Perfetto".to_owned()),
         };
         Ok(Wanted { path, format })
     }
@@ -96,6 +98,7 @@ impl File {
         let temporary = tempfile::Builder::new().permissions(permissions).tempfile_in(folder).map_err(failed)?;
         let out = BufWriter::new(temporary.as_file().try_clone().map_err(failed)?);
         let timeline: Box<dyn Timeline> = match format {
+            Format::Page => Box::new(Page::new(out, watched.clone())),
             Format::Trace => Box::new(Trace::new(out, watched.clone()).map_err(failed)?),
         };
         Ok(File { path: path.clone(), temporary, timeline })

@@ -30,7 +30,7 @@ Examples:
   redhanded watch -p 4711 main.shared
   redhanded watch -p 4711 main.srv.cache --for 30
   redhanded watch -p 4711 main.shared --count 1000 --json > accesses.jsonl
-  redhanded watch -p 4711 main.shared -o trace.json
+  redhanded watch -p 4711 main.shared -o report.html -o trace.json
 
 Exit status: 0 nothing was found; 1 a race; 2 an error.";
 
@@ -63,8 +63,8 @@ pub(crate) struct WatchArgs {
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
-    /// Write also a file, complete once the watch ends: FILE.json, a trace for https://ui.perfetto.dev. May be given
-    /// again
+    /// Write also a file, complete once the watch ends: FILE.html, a page of its own; FILE.json, a trace for
+    /// https://ui.perfetto.dev. May be given twice
     #[arg(short, long = "output", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Vec<Wanted>,
     #[command(flatten)]

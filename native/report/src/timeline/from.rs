@@ -2,6 +2,7 @@
 
 use super::{Access, Culprit, Overlap};
 use crate::race::Culprit as FlagCulprit;
+use crate::words::{duration, goroutine};
 use crate::{AccessLine, RaceReport, Step};
 
 impl<'a> From<&'a AccessLine> for Access<'a> {
@@ -31,11 +32,34 @@ impl<'a> From<&'a RaceReport> for Overlap<'a> {
     fn from(report: &'a RaceReport) -> Self {
         Overlap {
             title: "data race",
-            sentence: report.what_the_flag_did(),
+            headline: headline(report),
+            sentence: sentence(report),
             first: Culprit::from(&report.first),
             second: Culprit::from(&report.second),
         }
     }
+}
+
+/// What happened, in a few words.
+fn headline(report: &RaceReport) -> String {
+    let RaceReport { map, first, second } = report;
+    let name = &map.expression;
+    if first.kind == second.kind {
+        return format!("Two goroutines {} `{name}` at the same time", first.kind.doing());
+    }
+    // Who doesn't write comes first.
+    let (one, another) = if first.kind.is_write() { (second, first) } else { (first, second) };
+    format!("One goroutine {} `{name}` while another is {} it", one.kind.doing(), another.kind.doing())
+}
+
+/// What happened, step by step.
+fn sentence(report: &RaceReport) -> String {
+    let RaceReport { first, second, .. } = report;
+    let later = duration(second.time_ns.saturating_sub(first.time_ns));
+    // The first one names what is meant.
+    let deed = first.step_in_words().replacen(" it", " the flag", 1);
+    let (one, another) = (goroutine(first.goroutine), goroutine(second.goroutine));
+    format!("{one} {deed}; {later} later {another} {}", second.step_in_words())
 }
 
 impl<'a> From<&'a FlagCulprit> for Culprit<'a> {

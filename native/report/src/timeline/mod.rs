@@ -3,11 +3,16 @@
 //! A watch of a map's flag byte and one of any other variable differ in their reports, and not here: whoever
 //! watches turns its own lines into an [`Access`] and an [`Overlap`].
 
+mod density;
+mod draw;
 mod from;
+mod gather;
+mod page;
 mod trace;
 
 use std::io;
 
+pub use page::Page;
 pub use trace::Trace;
 
 use crate::{Frame, HeaderReport, Subject, WatchSummary};
@@ -93,6 +98,9 @@ pub struct Access<'a> {
 pub struct Overlap<'a> {
     /// What it is: `data race`, `lost update`.
     pub title: &'static str,
+    /// The same in words, with the variable between backquotes: ``Two goroutines writing `main.shared` at the same
+    /// time``.
+    pub headline: String,
     /// What happened, in one sentence.
     pub sentence: String,
     /// The access that was there first.

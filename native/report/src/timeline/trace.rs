@@ -289,7 +289,7 @@ impl<W: Write> Timeline for Trace<W> {
 
     fn overlap(&mut self, overlap: &Overlap<'_>) -> io::Result<()> {
         self.overlaps += 1;
-        let Overlap { title, sentence, first, second } = overlap;
+        let Overlap { title, sentence, first, second, .. } = overlap;
         self.culprit(first, true)?;
         self.culprit(second, false)?;
         self.last_ns = self.last_ns.max(first.time_ns).max(second.time_ns);

@@ -7,6 +7,7 @@ mod answers;
 mod fatal;
 mod header;
 mod lists;
+mod page;
 mod race;
 mod trace;
 
