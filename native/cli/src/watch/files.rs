@@ -68,6 +68,10 @@ impl Files {
         self.each(|timeline| timeline.overlap(&Overlap::from(report)))
     }
 
+    pub(crate) fn loss(&mut self, lost: u64) -> Result<(), Error> {
+        self.each(|timeline| timeline.loss(lost))
+    }
+
     /// Completes the files, and gives them their names.
     pub(crate) fn finish(&mut self, summary: &WatchSummary) -> Result<(), Error> {
         self.each(|timeline| timeline.finish(summary))?;

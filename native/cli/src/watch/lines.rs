@@ -57,6 +57,7 @@ impl Lines {
 
     /// Traps that are missing.
     pub(crate) fn loss(&mut self, line: &LossLine) -> Result<(), Error> {
+        self.files.loss(line.lost)?;
         self.write(line)
     }
 

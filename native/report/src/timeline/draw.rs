@@ -121,6 +121,10 @@ pub(super) fn draw(gathered: &Gathered, quantity: &str) -> Picture {
     if let Some(case) = case {
         picture.overlap(case, &windows, &rows);
     }
+    for (from, to, lost) in &gathered.losses {
+        let says = format!("{}: {lost} traps lost here", precisely(*from));
+        picture.shape("gap".to_owned(), (*from, *to), (0.0, f64::from(picture.bottom)), says);
+    }
     for window in &windows {
         let says = window.says(gathered);
         if let Some(lane) = rows.iter().position(|row| *row == window.row) {

@@ -15,6 +15,9 @@ const CASES: usize = 20;
 /// So many accesses of the whole run are kept, evenly thinned.
 const THINNED: usize = 2000;
 
+/// So many times of losses are kept.
+const LOSSES: usize = 200;
+
 /// So many goroutines are told apart, and so many threads and places.
 const TOLD_APART: usize = 4096;
 
@@ -35,7 +38,7 @@ pub(super) struct Row {
 /// An access that is kept.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    /// Which access of the run it was, from 0.
+    /// Accesses that followed each other have numbers that do.
     pub(super) number: u64,
     /// The accesses of one window are one unit: they are kept or left out together.
     unit: u64,
@@ -93,6 +96,8 @@ pub(super) struct Gathered {
     /// How many accesses there were, and how many of goroutines beyond those that are told apart.
     pub(super) accesses: u64,
     pub(super) of_others: u64,
+    /// The next access's number.
+    number: u64,
     units: u64,
     /// Every how many units one is kept in `thinned`.
     pub(super) stride: u64,
@@ -105,6 +110,10 @@ pub(super) struct Gathered {
     /// Overlaps of other places than those of `cases`.
     pub(super) more_cases: u64,
     pub(super) overlaps: u64,
+    /// From when to when accesses are missing, and how many traps.
+    pub(super) losses: Vec<(u64, u64, u64)>,
+    /// Traps that were lost since the last access.
+    lost: u64,
     pub(super) density: Density,
     pub(super) overlap_density: Density,
     pub(super) last_ns: u64,
@@ -138,8 +147,14 @@ impl Gathered {
             self.of_others += 1;
         }
         self.units += u64::from(is_new);
+        if self.lost > 0 {
+            if self.losses.len() < LOSSES {
+                self.losses.push((self.last_ns, access.time_ns.max(self.last_ns), self.lost));
+            }
+            (self.lost, self.number) = (0, self.number + 1);
+        }
         let kept = Kept {
-            number: self.accesses,
+            number: self.number,
             unit,
             time_ns: access.time_ns,
             row,
@@ -155,6 +170,7 @@ impl Gathered {
             place,
         };
         self.accesses += 1;
+        self.number += 1;
         self.last_ns = self.last_ns.max(access.time_ns);
         self.density.add(access.time_ns);
         self.keep(kept);
@@ -202,6 +218,11 @@ impl Gathered {
         self.cases.push(Case { key, title, headline, sentence, first, second, count: 1 });
         self.around.extend(self.recent.drain(..));
         self.wanted = AROUND;
+    }
+
+    /// Takes note that accesses are missing here.
+    pub(super) fn loss(&mut self, lost: u64) {
+        self.lost += lost;
     }
 
     fn side(&mut self, culprit: &Culprit<'_>) -> Side {

@@ -32,6 +32,12 @@ pub trait Timeline {
     /// It cannot be written.
     fn overlap(&mut self, overlap: &Overlap<'_>) -> io::Result<()>;
 
+    /// Takes note that accesses are missing here: so many traps were not recorded.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn loss(&mut self, lost: u64) -> io::Result<()>;
+
     /// Writes the end. Nothing may be given afterwards.
     ///
     /// # Errors

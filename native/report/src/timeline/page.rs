@@ -41,6 +41,11 @@ impl<W: Write> Timeline for Page<W> {
         Ok(())
     }
 
+    fn loss(&mut self, lost: u64) -> io::Result<()> {
+        self.gathered.loss(lost);
+        Ok(())
+    }
+
     fn finish(&mut self, summary: &WatchSummary) -> io::Result<()> {
         View::of(&self.watched, &self.gathered, summary).write_into(&mut self.out)?;
         self.out.flush()
@@ -164,7 +169,7 @@ impl<'a> View<'a> {
             go: shown(&watched.subject.go),
             type_name: shown(&watched.subject.type_name),
             address: format!("{:#x}", watched.subject.address),
-            notes: summary.notes.iter().map(|note| shown(note)).collect(),
+            notes: notes(summary),
             cases: gathered.cases.iter().map(CaseView::of).collect(),
             more_cases: gathered.more_cases,
             overview: overview(gathered),
@@ -372,13 +377,19 @@ impl Header {
     }
 }
 
+/// What is missing, and what else there is to say.
+fn notes(summary: &WatchSummary) -> Vec<String> {
+    let lost =
+        (summary.lost > 0).then(|| format!("Traps that were lost: {}. What they saw is missing here.", summary.lost));
+    lost.into_iter().chain(summary.notes.iter().map(|note| shown(note))).collect()
+}
+
 fn facts(watched: &Watched, summary: &WatchSummary) -> Vec<(&'static str, String, bool)> {
-    let of = |summary: &WatchSummary| {
-        let text = WatchSummary { notes: Vec::new(), ..summary.clone() }.text(&Palette::default());
-        text.trim_end().replace('\n', " ")
-    };
+    // What is missing stands above; nothing is missing here because someone read lines too slowly.
+    let result = WatchSummary { lost: 0, unshown: 0, notes: Vec::new(), ..summary.clone() };
+    let result = result.text(&Palette::default()).trim_end().replace('\n', " ");
     vec![
-        ("result", of(summary), false),
+        ("result", result, false),
         ("program", shown(&watched.program), true),
         ("process", watched.pid.to_string(), false),
         ("Go", shown(&watched.subject.go), false),

@@ -104,6 +104,11 @@ struct OpenArgs {
 }
 
 #[derive(Serialize)]
+struct LossArgs {
+    lost: u64,
+}
+
+#[derive(Serialize)]
 struct OverlapArgs<'a> {
     sentence: &'a str,
 }
@@ -308,6 +313,22 @@ impl<W: Write> Timeline for Trace<W> {
             tid: self.watched.pid,
             s: Some("p"),
             ..Event::of(OverlapArgs { sentence })
+        })
+    }
+
+    fn loss(&mut self, lost: u64) -> io::Result<()> {
+        // What it was then is not known.
+        self.value = None;
+        let pid = self.watched.pid;
+        self.event(&Event {
+            ph: "i",
+            name: "traps lost",
+            cat: Some("lost"),
+            ts: microseconds(self.last_ns),
+            pid,
+            tid: pid,
+            s: Some("p"),
+            ..Event::of(LossArgs { lost })
         })
     }
 

@@ -237,3 +237,21 @@ fn a_stack_that_is_not_known_is_said() {
     let page = page(watched(), &[Told::Race(Box::new(race))], &summary());
     assert!(page.contains("its stack is not known"));
 }
+
+#[test]
+fn what_was_lost_is_said_and_shown_where_it_is_missing() {
+    let mut bytes = Vec::new();
+    let mut page = Page::new(&mut bytes, watched());
+    page.access(&Access::from(&access(18, 1_000, Step::Sets, 0, 4))).unwrap();
+    page.loss(3).unwrap();
+    page.access(&Access::from(&access(18, 9_000, Step::Clears, 4, 0))).unwrap();
+    page.access(&Access::from(&access(18, 9_500, Step::Checks, 0, 0))).unwrap();
+    page.finish(&WatchSummary { lost: 3, unshown: 9, ..summary() }).unwrap();
+    drop(page);
+    let page = String::from_utf8(bytes).unwrap();
+    assert!(page.contains("Traps that were lost: 3.") && !page.contains("not shown"), "{page}");
+    assert!(page.contains("<rect class=\"gap\" data-a=\"1000\" data-b=\"9000\""), "{page}");
+    // The flag byte is not claimed to have been set all the time.
+    let levels = between(&page, "<rect class=\"level", ">");
+    assert!(levels.len() == 1 && levels[0].contains("data-a=\"9000\""), "{levels:?}");
+}

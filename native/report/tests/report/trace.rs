@@ -177,6 +177,24 @@ fn hostile_names_stay_text() {
 }
 
 #[test]
+fn what_was_lost_is_marked_where_it_is_missing() {
+    let mut bytes = Vec::new();
+    let mut trace = Trace::new(&mut bytes, watched()).unwrap();
+    let line = access(18, 1_000, Step::Sets, 0, 4);
+    trace.access(&Access::from(&line)).unwrap();
+    trace.loss(3).unwrap();
+    trace.access(&Access::from(&AccessLine { time_ns: 5_000, ..line })).unwrap();
+    trace.finish(&summary()).unwrap();
+    let trace: Value = serde_json::from_slice(&bytes).unwrap();
+    check(&trace);
+    let lost = events(&trace, "i").into_iter().find(|event| event["cat"] == "lost").unwrap();
+    assert_eq!((&lost["args"]["lost"], &lost["ts"], &lost["s"]), (&json!(3), &json!(1.0), &json!("p")));
+    // The counter says again what it is.
+    let counter: Vec<_> = events(&trace, "C").iter().map(|event| event["ts"].as_f64().unwrap()).collect();
+    assert_eq!(counter, [1.0, 1.0, 5.0, 5.0]);
+}
+
+#[test]
 fn the_watch_itself_is_described() {
     let about = &trace(&[], false)["otherData"];
     assert_eq!(about["command"], "redhanded watch -p 4710 main.shared");
