@@ -105,12 +105,14 @@ pub(crate) fn run(args: &WatchArgs, color: ColorChoice) -> Result<Status, Error>
 /// What the files of a watch say of it.
 fn watched(args: &WatchArgs, target: &Target<'_>, map: MapValue) -> Watched {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    // The program may have been opened by a name that only this machine's kernel knows.
+    let exe = std::fs::read_link(format!("/proc/{}/exe", args.pid));
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     Watched {
         subject: facts::subject(target.program, &map),
         quantity: "flag byte",
         header: map::facts(target, map).ok().map(|map| facts::header(target.program, &map)),
-        program: target.program.path().display().to_string(),
+        program: exe.unwrap_or_else(|_| target.program.path().to_owned()).display().to_string(),
         pid: args.pid.cast_unsigned(),
         began: Time { unix: now.cast_signed(), nanosecond: 0 }.to_string(),
         command: words.join(" "),

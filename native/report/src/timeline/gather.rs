@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::density::Density;
-use super::{Access, Culprit, Overlap};
+use super::{Access, Culprit, Overlap, is_same};
 use crate::Frame;
 
 /// So many accesses before and after an overlap are kept.
@@ -89,7 +89,8 @@ pub(super) struct Case {
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) rows: Vec<Row>,
-    by_goroutine: HashMap<(u64, Option<u64>), usize>,
+    /// The row of each `runtime.g`, which the runtime uses again for other goroutines.
+    by_g: HashMap<u64, usize>,
     /// `main.writerA main.go:20`
     pub(super) places: Vec<String>,
     by_place: HashMap<String, usize>,
@@ -131,12 +132,15 @@ impl Gathered {
         let row = self.row(access.g, access.goroutine, place, false);
         // A window is one unit; so is an access outside any.
         let row_now = row.and_then(|row| self.rows.get_mut(row));
-        let same = row_now.as_ref().filter(|row| row.entered_ns.is_some() && row.entered_ns == access.entered_ns);
+        // Who is about to end the process does so inside its window.
+        let inside = row_now.as_ref().and_then(|row| row.entered_ns).filter(|_| access.fatal);
+        let entered_ns = access.entered_ns.or(inside);
+        let same = row_now.as_ref().filter(|row| row.entered_ns.is_some() && row.entered_ns == entered_ns);
         let unit = same.map_or(self.units, |row| row.unit);
         let is_new = same.is_none();
         if let Some(row) = row_now {
             row.accesses += 1;
-            (row.unit, row.entered_ns) = (unit, access.entered_ns);
+            (row.unit, row.entered_ns) = (unit, entered_ns);
             if is_new {
                 match row.kinds.iter_mut().find(|(kind, _)| *kind == access.kind) {
                     Some((_, count)) => *count += 1,
@@ -164,7 +168,7 @@ impl Gathered {
             change: access.change.clone(),
             before: access.before,
             after: access.after,
-            entered_ns: access.entered_ns,
+            entered_ns,
             left: access.left,
             fatal: access.fatal,
             place,
@@ -255,14 +259,18 @@ impl Gathered {
     }
 
     fn row(&mut self, g: u64, goroutine: Option<u64>, place: Option<usize>, in_any_case: bool) -> Option<usize> {
-        if let Some(row) = self.by_goroutine.get(&(g, goroutine)) {
-            return Some(*row);
+        if let Some(index) = self.by_g.get(&g)
+            && let Some(row) = self.rows.get_mut(*index)
+            && is_same(row.goroutine, goroutine)
+        {
+            row.goroutine = row.goroutine.or(goroutine);
+            return Some(*index);
         }
         let index = self.rows.len();
         (in_any_case || index < TOLD_APART).then(|| {
             let row = Row { goroutine, place, accesses: 0, kinds: Vec::new(), unit: 0, entered_ns: None };
             self.rows.push(row);
-            self.by_goroutine.insert((g, goroutine), index);
+            self.by_g.insert(g, index);
             index
         })
     }

@@ -144,3 +144,8 @@ impl Culprit<'_> {
         self.stack.iter().find(|frame| !frame.is_runtime()).or(self.stack.first())
     }
 }
+
+/// Whether two numbers of a `runtime.g`'s goroutine may be of the same one: where one of them isn't known, they are.
+fn is_same(one: Option<u64>, other: Option<u64>) -> bool {
+    one.is_none() || other.is_none() || one == other
+}

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Access, Culprit, Overlap, Timeline, Watched};
+use super::{Access, Culprit, Overlap, Timeline, Watched, is_same};
 use crate::words::{goroutine, hex};
 use crate::{Frame, WatchSummary};
 
@@ -162,20 +162,26 @@ impl<W: Write> Trace<W> {
         Ok(serde_json::to_writer(&mut self.out, event)?)
     }
 
-    /// A goroutine's track; the first time, its name is written. `caller` is where it is.
+    /// A goroutine's track. Its name is written when it is first known, and once more when its number is.
+    /// `caller` is where it is.
     fn track(&mut self, g: u64, goid: Option<u64>, caller: Option<&Frame>) -> io::Result<u32> {
-        if let Some(track) = self.tracks.get(&g).filter(|track| track.goroutine == goid) {
-            return Ok(track.tid);
+        let known = self.tracks.get(&g).filter(|track| is_same(track.goroutine, goid));
+        let known = known.map(|track| (track.tid, track.goroutine, track.open));
+        if let Some((tid, number, _)) = known
+            && (number.is_some() || goid.is_none())
+        {
+            return Ok(tid);
         }
         // Viewers have room for 32 bits.
-        let tid = goid.map_or((g >> 4) as u32 | 1 << 31, |goid| goid as u32);
+        let own = goid.map_or((g >> 4) as u32 | 1 << 31, |goid| goid as u32);
+        let (tid, open) = known.map_or((own, None), |(tid, _, open)| (tid, open));
         let name = match caller {
             Some(caller) => format!("{} ({})", goroutine(goid), caller.function()),
             None => goroutine(goid),
         };
         let pid = self.watched.pid;
         self.event(&Event { ph: "M", name: "thread_name", pid, tid, ..Event::of(Named { name: &name }) })?;
-        self.tracks.insert(g, Track { goroutine: goid, tid, name, open: None });
+        self.tracks.insert(g, Track { goroutine: goid, tid, name, open });
         Ok(tid)
     }
 
@@ -271,7 +277,8 @@ impl<W: Write> Timeline for Trace<W> {
             ..Event::of(instant)
         })?;
         let open = access.entered_ns.map(|entered| (entered, access.kind));
-        if let Some(track) = self.tracks.get_mut(&access.g) {
+        // Who is about to end the process does so inside its window.
+        if let Some(track) = self.tracks.get_mut(&access.g).filter(|_| !access.fatal) {
             track.open = open.filter(|_| !access.left);
         }
         match open {

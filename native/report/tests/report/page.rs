@@ -231,6 +231,15 @@ fn no_overlap_is_no_proof() {
 }
 
 #[test]
+fn who_is_about_to_end_the_process_is_inside_until_then() {
+    let mut told = caught();
+    let dies = access(19, 20_400_000, Step::Dies, 4, 4);
+    told.insert(3, Told::Access(dies));
+    let page = page(watched(), &told, &summary());
+    assert!(page.contains("<rect class=\"overlap\" data-a=\"20300000\" data-b=\"20400000\""), "{page}");
+}
+
+#[test]
 fn a_stack_that_is_not_known_is_said() {
     let mut race = race::race();
     race.second.stack = Vec::new();
