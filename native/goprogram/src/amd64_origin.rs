@@ -47,6 +47,12 @@ impl Origin {
         Some(Origin { add: self.add.checked_add(offset)?, ..self })
     }
 
+    /// Whether it begins with an address in the program.
+    #[must_use]
+    pub fn is_static(&self) -> bool {
+        matches!(self.root, Root::Static(_))
+    }
+
     /// A value that is known before the program runs.
     #[must_use]
     pub fn constant(&self) -> Option<u64> {
@@ -94,7 +100,15 @@ pub(crate) struct Body {
     jumps: Vec<(usize, usize)>,
     /// The calls of the write barrier, which leave all registers but one as they are.
     kept: Vec<usize>,
+    /// The first instruction that has the function's frame, and the first of those at its end that grow the stack.
+    begin: usize,
+    grow: usize,
 }
+
+/// A function begins with so many instructions until it has checked its stack, and made its frame, at most
+/// (stacksplit in Go's src/cmd/internal/obj/x86/obj6.go).
+const CHECKS_STACK: usize = 8;
+const MAKES_FRAME: usize = 16;
 
 /// What the write barrier returns: where to put the pointers (gcWriteBarrier in src/runtime/asm_amd64.s, since
 /// Go 1.21; before, it returned nothing).
@@ -120,7 +134,17 @@ impl Body {
             (direct && barriers.contains(&LinkAddr(instruction.near_branch_target()))).then_some(index)
         };
         let kept = instructions.iter().enumerate().filter_map(is_barrier).collect();
-        Some(Body { instructions, jumps, kept })
+        // The first branch of a function that checks its stack leads to where it is grown.
+        let checks = instructions.iter().take(CHECKS_STACK).find_map(|instruction| {
+            (instruction.mnemonic() == Mnemonic::Jbe).then(|| index(instruction.near_branch_target()))?
+        });
+        let makes_frame = |instruction: &Instruction| {
+            instruction.mnemonic() == Mnemonic::Sub && instruction.op0_register() == iced_x86::Register::RSP
+                || instruction.mnemonic() == Mnemonic::Add && instruction.op0_register() == iced_x86::Register::RSP
+        };
+        let begin = instructions.iter().take(MAKES_FRAME).position(makes_frame).map_or(0, |index| index + 1);
+        let grow = checks.unwrap_or(instructions.len());
+        Some(Body { instructions, jumps, kept, begin, grow })
     }
 
     /// The call that returns to an address.
@@ -138,10 +162,68 @@ impl Body {
         }
     }
 
+    /// The same, also through a word of the function's own frame that is written in one place only: a value that
+    /// the compiler had to put aside.
+    pub(crate) fn lasting_origin(&self, index: usize, register: Register) -> Option<Origin> {
+        let mut origin = self.origin(index, register)?;
+        for _ in 0..MOST_LOADS {
+            let (Root::Stack, Some((slot, loads))) = (origin.root, origin.loads.split_first()) else { break };
+            let mut from = self.put_aside(*slot)?;
+            for step in loads {
+                from = from.load(*step)?;
+            }
+            origin = from.plus(origin.add)?;
+        }
+        Some(origin)
+    }
+
+    /// What the only instruction writes that writes to the word `slot` bytes above the stack pointer.
+    fn put_aside(&self, slot: i64) -> Option<Origin> {
+        let mut only = None;
+        // What comes before the frame is made, or grows the stack, has another stack pointer.
+        let body = self.instructions.iter().enumerate().skip(self.begin).take(self.grow.saturating_sub(self.begin));
+        for (index, instruction) in body {
+            let place = Place::of(instruction);
+            let own = place.base == iced_x86::Register::RSP;
+            let writes = own && instruction.op0_kind() == OpKind::Memory;
+            let takes_address = own && instruction.mnemonic() == Mnemonic::Lea;
+            let begin = place.disp.cast_signed();
+            let size = if takes_address { 1 } else { i64::try_from(instruction.memory_size().size()).unwrap_or(8) };
+            if !(writes || takes_address) || slot.saturating_add(8) <= begin || begin.saturating_add(size) <= slot {
+                continue;
+            }
+            let plain = instruction.mnemonic() == Mnemonic::Mov
+                && begin == slot
+                && instruction.op1_kind() == OpKind::Register
+                && instruction.op1_register().is_gpr64()
+                && place.index == iced_x86::Register::None;
+            match (plain, only) {
+                (true, None) => only = Some((index, Register::of(instruction.op1_register())?)),
+                _ if changes(instruction) || takes_address => return None,
+                _ => {}
+            }
+        }
+        let (index, register) = only?;
+        self.origin(index, register)
+    }
+
+    /// Every direct call: which instruction, where it leads and where it returns to.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (usize, LinkAddr, LinkAddr)> {
+        let calls = self.instructions.iter().enumerate();
+        calls.filter(|(_, instruction)| instruction.flow_control() == FlowControl::Call).map(|(index, instruction)| {
+            (index, LinkAddr(instruction.near_branch_target()), LinkAddr(instruction.next_ip()))
+        })
+    }
+
     fn jumps_to(&self, index: usize) -> impl Iterator<Item = usize> {
         let first = self.jumps.partition_point(|(to, _)| *to < index);
         self.jumps.iter().skip(first).take_while(move |(to, _)| *to == index).map(|(_, from)| *from)
     }
+}
+
+/// Whether an instruction may change its first operand.
+fn changes(instruction: &Instruction) -> bool {
+    !matches!(instruction.mnemonic(), Mnemonic::Cmp | Mnemonic::Test | Mnemonic::Bt | Mnemonic::Nop)
 }
 
 fn is_call(instruction: &Instruction) -> bool {

@@ -112,7 +112,12 @@ impl MapFunction {
                 || starts("(*hmap)."))
         {
             of(Other, true)
-        } else if starts("mapclone") || starts("makemap") || starts("maplen") || starts("moveToBmap") {
+        } else if (package == "maps" && word == "clone")
+            || starts("mapclone")
+            || starts("makemap")
+            || starts("maplen")
+            || starts("moveToBmap")
+        {
             of(Other, false)
         } else {
             None
@@ -149,6 +154,7 @@ impl Parameters {
         } else if starts("mapiterinit") || starts("mapIterStart") {
             of(Some(0), Some(1), Some(2))
         } else if ["mapassign", "mapdelete", "mapaccess", "mapclear", "mapclone"].into_iter().any(starts)
+            || name == "maps.clone"
             || ["growWork", "evacuate", "hashGrow"].iter().any(|prefix| word.starts_with(prefix))
         {
             of(Some(0), Some(1), None)
@@ -172,6 +178,11 @@ impl Program {
             }
             found
         })
+    }
+
+    /// The program's map functions, in the order of their addresses.
+    pub fn map_functions(&self) -> impl Iterator<Item = (&Function, MapFunction)> {
+        self.map_code().functions.iter().map(|(function, kind)| (function, *kind))
     }
 
     /// Classifies a function by its linker name; `None` if it is not map code.

@@ -10,6 +10,7 @@ use crate::elf::{Contents, Elf};
 use crate::functions::Extent;
 use crate::layout::RuntimeLayout;
 use crate::lines::LineFinder;
+use crate::map_calls::MapCalls;
 use crate::map_functions::MapCode;
 use crate::pclntab::Pclntab;
 use crate::units::{Reader, Units};
@@ -44,6 +45,7 @@ pub struct Program {
     code_units: OnceLock<Vec<code_units::Described>>,
     pclntab: OnceLock<Option<Pclntab>>,
     map_code: OnceLock<MapCode>,
+    map_calls: OnceLock<MapCalls>,
 }
 
 impl fmt::Debug for Program {
@@ -91,6 +93,7 @@ impl Program {
             code_units: OnceLock::new(),
             pclntab: OnceLock::new(),
             map_code: OnceLock::new(),
+            map_calls: OnceLock::new(),
         })
     }
 
@@ -187,6 +190,10 @@ impl Program {
 
     pub(crate) fn map_code_cell(&self) -> &OnceLock<MapCode> {
         &self.map_code
+    }
+
+    pub(crate) fn map_calls_cell(&self) -> &OnceLock<MapCalls> {
+        &self.map_calls
     }
 
     pub(crate) fn descriptors_cell(&self) -> &OnceLock<Descriptors> {
