@@ -175,7 +175,7 @@ pub fn addresses(target: &Target<'_>) -> Result<Vec<RuntimeAddr>, Error> {
 }
 
 /// Visits every `g` of the runtime's list.
-fn each(
+pub(crate) fn each(
     target: &Target<'_>,
     visit: &mut dyn FnMut(RuntimeAddr) -> Result<ControlFlow<()>, Error>,
 ) -> Result<(), Error> {

@@ -25,6 +25,7 @@ pub mod query;
 pub mod recorded;
 mod registers;
 pub mod stack;
+pub mod suspects;
 mod target;
 pub mod threads;
 pub mod users;

@@ -26,6 +26,8 @@ pub struct Doomed {
     pub named: bool,
     /// The function whose local the expression begins with.
     pub local_of: Option<String>,
+    /// The address of its type's descriptor; `None` if nothing tells.
+    pub descriptor: Option<RuntimeAddr>,
     /// How sure it is that this is the map.
     pub sureness: Sureness,
 }
@@ -65,14 +67,15 @@ pub(super) fn find(target: &Target<'_>, frames: &[UnwoundFrame], depths: RangeIn
         Some(name)
     });
     let mut same = found.iter().filter(|map| map.header == header);
-    let ty = same.find_map(|map| type_at(target, map.descriptor?));
+    let descriptor = same.find_map(|map| map.descriptor);
+    let ty = descriptor.and_then(|descriptor| type_at(target, descriptor));
     let value = ty.map(|(ty, type_name)| MapValue {
         expression: name.clone().unwrap_or_else(|| format!("({type_name}){header}")),
         type_name,
         ty,
         header,
     });
-    Some(Doomed { header, named: name.is_some(), value, local_of, sureness })
+    Some(Doomed { header, named: name.is_some(), value, local_of, descriptor, sureness })
 }
 
 /// How many ways lead to the same map.

@@ -15,4 +15,5 @@ mod mutations;
 mod process;
 mod racing;
 mod stops;
+mod suspects;
 mod toolchain;
