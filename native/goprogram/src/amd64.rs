@@ -99,6 +99,15 @@ impl Program {
             .ok_or_else(missing)
     }
 
+    /// Whether the instruction at `addr` copies or clears memory piece by piece (`REP MOVS`, `REP STOS`). A data
+    /// watchpoint that it runs into is reported between two pieces, so that the program counter may still be here; what
+    /// is done by then lies below `rdi`, and what was read below `rsi`.
+    pub fn repeats_at(&self, addr: LinkAddr) -> bool {
+        let Some(bytes) = self.code(addr, 3) else { return false };
+        let code = Code { start: addr.0, bytes };
+        code.instructions_from(addr.0).next().is_some_and(|it| it.has_rep_prefix() && it.is_string_instruction())
+    }
+
     /// The memory accesses of a function that add so many bytes to their base.
     pub fn accesses_of(&self, function: &Function, disp: i64) -> Vec<MemoryAccess> {
         let Some(bytes) = self.code(function.entry, function.end.0 - function.entry.0) else { return Vec::new() };

@@ -253,6 +253,40 @@ pub enum Error {
         /// The local.
         name: String,
     },
+    /// A value that lies nowhere in memory.
+    #[error(
+        "{expression} has no address that could be watched: name a variable, a field, an item, or what it points to"
+    )]
+    NoAddress {
+        /// What was given.
+        expression: String,
+    },
+    /// More bytes, or another number of them, than the processor can watch.
+    #[error("{expression} is a {type_name} of {size} bytes, and the processor watches 1, 2, 4 or 8: watch {parts}")]
+    NotWatchable {
+        /// What was given.
+        expression: String,
+        /// What it is.
+        type_name: String,
+        /// How many bytes it has.
+        size: u64,
+        /// What could be watched instead.
+        parts: String,
+    },
+    /// An address that the processor can't watch so many bytes at.
+    #[error(
+        "{expression} is at {address:#x}, and the processor watches {size} bytes only at a multiple of that: watch {parts}"
+    )]
+    Unaligned {
+        /// What was given.
+        expression: String,
+        /// Where it is.
+        address: u64,
+        /// How many bytes it has.
+        size: u64,
+        /// What could be watched instead.
+        parts: String,
+    },
     /// A key that the map's keys can't be.
     #[error("`{text}` is no {ty}: {why}")]
     Key {

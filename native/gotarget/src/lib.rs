@@ -30,6 +30,7 @@ mod target;
 pub mod threads;
 pub mod users;
 pub mod value;
+pub mod variable;
 
 pub use crate::core::{CoreMemory, WrittenCore, write_core};
 pub use error::Error;
