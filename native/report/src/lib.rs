@@ -24,6 +24,7 @@ mod race;
 mod threads;
 pub mod timeline;
 pub mod value;
+pub mod variable;
 mod watch;
 mod words;
 
@@ -42,6 +43,7 @@ pub use maps::{MapLine, MapList};
 pub use palette::Palette;
 pub use race::{AccessKind, Culprit, RaceReport};
 pub use threads::{Doing, Runs, ThreadLine, ThreadTable};
+pub use variable::{LostUpdateReport, MovedLine, VarAction, VarBy, VarCulprit, VarLine, VarRaceReport, VarValue};
 pub use watch::{LossLine, Outcome, WatchSummary};
 pub use words::Subject;
 

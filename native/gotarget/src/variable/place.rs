@@ -81,6 +81,13 @@ impl Variable {
         }
     }
 
+    /// A difference of two of its values: of what the processor added, the bits that the variable has.
+    #[must_use]
+    pub fn difference(&self, by: i64) -> i64 {
+        let unused = 64 - 8 * u32::try_from(self.size).unwrap_or(8).clamp(1, 8);
+        by << unused >> unused
+    }
+
     /// A value of it as a number, for a graph; `None` if it is none.
     #[must_use]
     pub fn number(&self, value: u64) -> Option<f64> {

@@ -1,0 +1,375 @@
+//! `--var`: every access to any variable while the process runs on, and what they prove.
+
+use std::collections::{HashSet, VecDeque};
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::time::Duration;
+
+use command::Status;
+use goprogram::Register;
+use gotarget::catch::Scene;
+use gotarget::goroutine::{self, Goroutine};
+use gotarget::recorded::{self, Goids};
+use gotarget::variable::{By, Seen, Trapped, VarTrap, Variable};
+use gotarget::{Process, RuntimeAddr, Target};
+use race::{Action, Time, VarAccess};
+use report::variable::facts;
+use report::{LossLine, LostUpdateReport, MovedLine, Outcome, VarRaceReport, WatchSummary};
+use trap::At;
+use trap::perf::{self, Hit, Record, Recorder, RegisterSet, Take};
+
+use super::WatchArgs;
+use super::lines::Lines;
+use crate::error::Error;
+use crate::interrupt;
+
+/// How long to wait for more. The sooner it is looked at, the surer it is whose it was.
+const BUSY: Duration = Duration::from_millis(1);
+const QUIET: Duration = Duration::from_millis(10);
+
+/// How often to look whether the expression still leads to the same place: a pointer may have been set, a slice or a map
+/// have grown.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// While a map is written an entry may seem to be gone: it is looked for so often, at such intervals.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Reads whose passes are seen, each by a debug register of its own, beside the two that the variable takes.
+const MOST_READS: usize = 2;
+
+/// So many goroutines are told apart in what is said in the end.
+const MOST_GOROUTINES: usize = 1 << 16;
+
+/// Watches.
+pub(crate) fn run(args: &WatchArgs, process: &Process, variable: Variable, lines: Lines) -> Result<Status, Error> {
+    let target = process.target();
+    let recorder = record(args, &variable)?;
+    let mut recording = Recording {
+        args,
+        target,
+        began: recorder.began(),
+        looked: recorder.began(),
+        goids: Goids::new(&target, &perf::now)?,
+        trap: VarTrap::new(variable),
+        lines,
+        reads: VecDeque::new(),
+        is_disturbed: false,
+        accesses: 0,
+        overlaps: 0,
+        lost: 0,
+        touching: HashSet::new(),
+        writing: HashSet::new(),
+        verdict: None,
+        notes: Vec::new(),
+        failed: None,
+    };
+    let Variable { expression, type_name, address, .. } = recording.trap.variable();
+    let note = format!(
+        "Watching {expression}: {type_name} at {address}. No thread is stopped, and redhanded may be killed at any time. \
+         What the kernel does to it, as in a read system call, is not seen. Ctrl-C ends it."
+    );
+    recording.lines.note(&note)?;
+    let (outcome, recorder) = recording.run(recorder)?;
+    recording.end(recorder, outcome)
+}
+
+/// Sets the breakpoints.
+fn record(args: &WatchArgs, variable: &Variable) -> Result<Recorder, Error> {
+    let place = At::Bytes { address: variable.address.0, length: variable.size };
+    let take = Take { registers: RegisterSet::ALL_AMD64, stack: !args.no_stacks, span: true };
+    Ok(Recorder::new(args.pid, &[place], take)?)
+}
+
+/// What was recorded so far.
+struct Recording<'a> {
+    args: &'a WatchArgs,
+    target: Target<'a>,
+    /// When the watch began, and when it was last looked whether the variable is still there, on the recorder's clock.
+    began: u64,
+    looked: u64,
+    goids: Goids,
+    trap: VarTrap,
+    lines: Lines,
+    /// The reads whose passes are seen.
+    reads: VecDeque<RuntimeAddr>,
+    /// Whether something was done to the variable that may have moved it.
+    is_disturbed: bool,
+    accesses: u64,
+    overlaps: u64,
+    lost: u64,
+    /// The goroutines that have touched it, and that have written it plainly.
+    touching: HashSet<race::Goroutine>,
+    writing: HashSet<race::Goroutine>,
+    verdict: Option<Verdict>,
+    notes: Vec<String>,
+    /// Why it cannot go on.
+    failed: Option<Error>,
+}
+
+/// What was proven first.
+enum Verdict {
+    Race(Box<VarRaceReport>),
+    Lost(Box<LostUpdateReport>),
+}
+
+impl Recording<'_> {
+    /// Takes what comes, until something ends it.
+    fn run(&mut self, first: Recorder) -> Result<(Outcome, Option<Recorder>), Error> {
+        let mut recorder = Some(first);
+        let mut is_quiet = true;
+        loop {
+            let pause = if is_quiet { QUIET } else { BUSY };
+            let pause = self.left().map_or(pause, |left| left.min(pause));
+            let mut has_ended = false;
+            is_quiet = true;
+            match &mut recorder {
+                Some(recorder) => {
+                    has_ended = recorder.wait(pause)?;
+                    recorder.drain(&mut |record| {
+                        is_quiet = false;
+                        self.take(record)
+                    });
+                }
+                None => std::thread::sleep(pause),
+            }
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+            if let Some(outcome) = self.outcome() {
+                return Ok((outcome, recorder));
+            }
+            if has_ended {
+                return Ok((Outcome::Exited, recorder));
+            }
+            self.see_passes(recorder.as_mut());
+            if self.is_disturbed || perf::now() > self.looked + LOOK.as_nanos() as u64 {
+                if recorder.as_ref().is_some_and(|recorder| !recorder.is_alive()) {
+                    self.notes.push("The process executes another program now.".to_owned());
+                    return Ok((Outcome::Exited, recorder));
+                }
+                recorder = match self.look(recorder) {
+                    Ok(recorder) => recorder,
+                    Err(Error::Target(gotarget::Error::NoProcess { .. })) => return Ok((Outcome::Exited, None)),
+                    Err(error) => return Err(error),
+                };
+            }
+        }
+    }
+
+    /// How much is left of the time that was given.
+    fn left(&self) -> Option<Duration> {
+        let passed = Duration::from_nanos(perf::now().saturating_sub(self.began));
+        self.args.time.map(|time| time.saturating_sub(passed))
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        if self.verdict.is_some() {
+            return Some(Outcome::Overlap);
+        }
+        if interrupt::happened() {
+            return Some(Outcome::Interrupted);
+        }
+        if self.has_enough() {
+            return Some(Outcome::Count);
+        }
+        self.left().is_some_and(|left| left.is_zero()).then_some(Outcome::Time)
+    }
+
+    fn has_enough(&self) -> bool {
+        self.args.count.is_some_and(|count| self.accesses >= count)
+    }
+
+    /// Takes what has come.
+    fn take(&mut self, record: Record<'_>) -> ControlFlow<()> {
+        let taken = match record {
+            Record::Hit(hit) if hit.address == self.trap.variable().address.0 => self.access(&hit),
+            Record::Hit(hit) => {
+                self.trap.passes(RuntimeAddr(hit.address), &|register| recorded::register(&hit, register));
+                Ok(())
+            }
+            Record::Gap => {
+                self.trap.gap();
+                Ok(())
+            }
+            Record::Lost(lost) => self.lines.loss(&LossLine { lost }),
+        };
+        if let Err(error) = taken {
+            self.failed = Some(error);
+            return ControlFlow::Break(());
+        }
+        let is_enough = self.verdict.is_some() || self.has_enough();
+        if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// A thread has touched the variable.
+    fn access(&mut self, hit: &Hit<'_>) -> Result<(), Error> {
+        self.accesses += 1;
+        let registers = |register| recorded::register(hit, register);
+        let g = RuntimeAddr(registers(Register::R14).unwrap_or(0));
+        let goid = self.goids.at(&self.target, g, hit.at, &perf::now);
+        let time = |at: u64| Time(at.saturating_sub(self.began));
+        let scene = recorded::scene(&self.target, hit, goid);
+        let trapped = Trapped { from: time(hit.at), to: time(hit.until), registers: &registers, scene };
+        let seen = self.trap.take(&self.target, trapped);
+        let line = facts::access(&self.target, self.trap.variable(), &seen, self.lines.show_stacks());
+        self.lines.access(&line)?;
+        self.is_disturbed |= matches!(seen.by, By::Growth | By::Removal | By::Allocation);
+        self.count(&seen);
+        self.judge(&seen);
+        Ok(())
+    }
+
+    fn count(&mut self, seen: &Seen) {
+        if seen.by == By::Program && self.touching.len() < MOST_GOROUTINES {
+            self.touching.insert(seen.access.goroutine);
+            if seen.access.action != Action::Read && !seen.access.atomic {
+                self.writing.insert(seen.access.goroutine);
+            }
+        }
+    }
+
+    /// Keeps what an access proves, if it is the first that proves anything.
+    fn judge(&mut self, seen: &Seen) {
+        let (target, variable) = (&self.target, self.trap.variable());
+        let creator = |access: &VarAccess<Rc<Scene>>| goroutine_of(target, access);
+        self.verdict = match (&seen.race, &seen.lost) {
+            (Some(race), _) => Some(Verdict::Race(Box::new(facts::race(target, variable, race, &creator)))),
+            (None, Some(lost)) => Some(Verdict::Lost(Box::new(facts::lost_update(target, variable, lost, &creator)))),
+            (None, None) => return,
+        };
+        self.overlaps += 1;
+    }
+
+    /// Has the passes of a read seen, where that would help.
+    fn see_passes(&mut self, recorder: Option<&mut Recorder>) {
+        let Some((read, recorder)) = self.trap.wants_passes().zip(recorder) else { return };
+        if self.reads.len() >= MOST_READS || self.reads.contains(&read) {
+            return;
+        }
+        self.reads.push_back(read);
+        match recorder.add(&[At::Instruction(read.0)]) {
+            Ok(since) => self.trap.gets_passes(Time(since.saturating_sub(self.began))),
+            Err(_) => self.notes.push(
+                "What may be lost updates could not be told for certain: the debug registers that it takes are in use."
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// Looks whether the variable is still where it was, and follows it if not.
+    fn look(&mut self, recorder: Option<Recorder>) -> Result<Option<Recorder>, Error> {
+        self.looked = perf::now();
+        self.is_disturbed = false;
+        let from = self.trap.variable().address;
+        let found = find_again(&self.target, &self.trap.variable().expression, recorder.as_ref().map(|_| from));
+        let (to, why) = match found {
+            Ok(found) if found.address == from && recorder.is_some() => return Ok(recorder),
+            Ok(found) => (Some(found), None),
+            Err(error) if is_gone(&error) => (None, Some(error.to_string())),
+            Err(error) => return Err(error.into()),
+        };
+        let was_watched = recorder.is_some();
+        if let Some(mut recorder) = recorder {
+            // What was done to it before it went.
+            self.lost += recorder.finish(&mut |record| self.take(record));
+        }
+        if was_watched || to.is_some() {
+            let (time_ns, expression) = (self.looked - self.began, self.trap.variable().expression.clone());
+            let to = to.as_ref().map(|to| to.address.0);
+            self.lines.moved(&MovedLine { time_ns, expression, from: from.0, to, why })?;
+        }
+        let Some(variable) = to else { return Ok(None) };
+        let recorder = record(self.args, &variable)?;
+        self.trap.moved(variable);
+        self.reads.clear();
+        Ok(Some(recorder))
+    }
+
+    /// Takes the breakpoints away, and says what came of it.
+    fn end(mut self, recorder: Option<Recorder>, outcome: Outcome) -> Result<Status, Error> {
+        let seconds = perf::now().saturating_sub(self.began) as f64 / 1e9;
+        if let Some(mut recorder) = recorder {
+            self.lost += match outcome {
+                // What has come since is none of those that were wanted.
+                Outcome::Count | Outcome::Overlap => recorder.finish(&mut |_| ControlFlow::Continue(())),
+                _ => recorder.finish(&mut |record| self.take(record)),
+            };
+        }
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        match &self.verdict {
+            Some(Verdict::Race(report)) => self.lines.race(&**report)?,
+            Some(Verdict::Lost(report)) => self.lines.race(&**report)?,
+            None => self.notes.extend(self.nothing_proven()),
+        }
+        // The last that came may have shown it.
+        let outcome = if self.verdict.is_some() { Outcome::Overlap } else { outcome };
+        let status = Status::found(self.verdict.is_some());
+        self.lines.end(WatchSummary {
+            outcome,
+            accesses: self.accesses,
+            traps: 0,
+            overlaps: self.overlaps,
+            rescued: 0,
+            seconds,
+            held_seconds: 0.0,
+            lost: self.lost,
+            unshown: 0,
+            notes: self.notes,
+        })?;
+        Ok(status)
+    }
+
+    /// What can be said where nothing is proven, and several goroutines have touched it.
+    fn nothing_proven(&self) -> Option<String> {
+        let (touching, writing) = (self.touching.len(), self.writing.len());
+        (touching > 1 && writing > 0).then(|| {
+            format!(
+                "{touching} goroutines touched it, {writing} of them to write it without an atomic operation, and no two \
+                 at the same time: a lock keeps them apart, or chance did."
+            )
+        })
+    }
+}
+
+/// What the runtime knows of the goroutine that made an access, if it has not ended since.
+fn goroutine_of(target: &Target<'_>, access: &VarAccess<Rc<Scene>>) -> Option<Goroutine> {
+    let goroutine = goroutine::goroutine(target, RuntimeAddr(access.goroutine.0)).ok()?;
+    Some(goroutine).filter(|goroutine| Some(goroutine.goid) == access.scene.goid)
+}
+
+/// Finds a variable again that may be on its way: what is found elsewhere than expected must be found there twice.
+fn find_again(
+    target: &Target<'_>,
+    expression: &str,
+    expected: Option<RuntimeAddr>,
+) -> Result<Variable, gotarget::Error> {
+    let mut last = Variable::find(target, expression);
+    for _ in 0..TRIES {
+        if last.as_ref().is_ok_and(|found| Some(found.address) == expected) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        let again = Variable::find(target, expression);
+        let agree = last.as_ref().ok().zip(again.as_ref().ok()).is_some_and(|(last, again)| last == again);
+        last = again;
+        if agree {
+            break;
+        }
+    }
+    last
+}
+
+/// Whether the expression leads nowhere now, and may lead somewhere later.
+fn is_gone(error: &gotarget::Error) -> bool {
+    use gotarget::Error::{HoldsAnother, NilInterface, NilMap, NilPointer, NoKey, OutOfRange, Unreadable};
+    let is_memory = |cause: &gotarget::Cause| matches!(cause, gotarget::Cause::NotMapped);
+    match error {
+        Unreadable(unreadable) => is_memory(&unreadable.cause),
+        HoldsAnother { .. } | NilInterface { .. } | NilMap { .. } | NilPointer { .. } | NoKey { .. } => true,
+        OutOfRange { .. } => true,
+        _ => false,
+    }
+}
