@@ -5,8 +5,8 @@ use std::io::{self, BufWriter};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use report::WatchSummary;
 use report::timeline::{Access, Overlap, Page, Timeline, Trace, Watched};
-use report::{AccessLine, RaceReport, WatchSummary};
 use tempfile::NamedTempFile;
 
 use crate::error::Error;
@@ -60,12 +60,12 @@ impl Files {
         !self.0.is_empty()
     }
 
-    pub(crate) fn access(&mut self, line: &AccessLine) -> Result<(), Error> {
-        self.each(|timeline| timeline.access(&Access::from(line)))
+    pub(crate) fn access(&mut self, access: &Access<'_>) -> Result<(), Error> {
+        self.each(|timeline| timeline.access(access))
     }
 
-    pub(crate) fn race(&mut self, report: &RaceReport) -> Result<(), Error> {
-        self.each(|timeline| timeline.overlap(&Overlap::from(report)))
+    pub(crate) fn overlap(&mut self, overlap: &Overlap<'_>) -> Result<(), Error> {
+        self.each(|timeline| timeline.overlap(overlap))
     }
 
     pub(crate) fn loss(&mut self, lost: u64) -> Result<(), Error> {

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use report::{AccessLine, ForeignLine, LossLine, Palette, RaceReport, Report, WatchSummary};
+use report::timeline::{Access, Overlap};
+use report::{AccessLine, ForeignLine, LossLine, MovedLine, Palette, Report, WatchSummary};
 
 use super::files::Files;
 use super::queue::Queue;
@@ -37,15 +38,18 @@ impl Lines {
     }
 
     /// An access. Of more than whoever reads them can take, some are not shown.
-    pub(crate) fn access(&mut self, line: &AccessLine) -> Result<(), Error> {
-        self.files.access(line)?;
+    pub(crate) fn access<'a, L: Report>(&mut self, line: &'a L) -> Result<(), Error>
+    where
+        Access<'a>: From<&'a L>,
+    {
+        self.files.access(&Access::from(line))?;
         let text = self.text(line)?;
         Ok(self.queue.write(&text)?)
     }
 
     /// An access that brings the process down.
     pub(crate) fn dying(&mut self, line: &AccessLine) -> Result<(), Error> {
-        self.files.access(line)?;
+        self.files.access(&Access::from(line))?;
         self.write(line)
     }
 
@@ -61,9 +65,17 @@ impl Lines {
         self.write(line)
     }
 
-    /// A race.
-    pub(crate) fn race(&mut self, report: &RaceReport) -> Result<(), Error> {
-        self.files.race(report)?;
+    /// A variable that is no longer where it was.
+    pub(crate) fn moved(&mut self, line: &MovedLine) -> Result<(), Error> {
+        self.write(line)
+    }
+
+    /// A race, or a lost update.
+    pub(crate) fn race<'a, R: Report>(&mut self, report: &'a R) -> Result<(), Error>
+    where
+        Overlap<'a>: From<&'a R>,
+    {
+        self.files.overlap(&Overlap::from(report))?;
         self.write(report)
     }
 

@@ -1,10 +1,11 @@
-//! `watch`: who touches a map, and whether two do at the same time.
+//! `watch`: who touches a map or any other variable, and whether two do at the same time.
 
 mod files;
 mod hold;
 mod lines;
 mod queue;
 mod record;
+mod var;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,11 +13,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Args, ColorChoice, ValueHint};
 use command::Status;
 use gotarget::catch::FlagTrap;
-use gotarget::expression::MapValue;
 use gotarget::value::Time;
+use gotarget::variable::Variable;
 use gotarget::{Process, Target, expression, map};
-use report::facts;
 use report::timeline::Watched;
+use report::{Subject, facts};
 
 use crate::arguments::process_number;
 use crate::error::Error;
@@ -31,8 +32,10 @@ Examples:
   redhanded watch -p 4711 main.srv.cache --for 30
   redhanded watch -p 4711 main.shared --count 1000 --json > accesses.jsonl
   redhanded watch -p 4711 main.shared -o report.html -o trace.json
+  redhanded watch -p 4711 --var main.stats.hits         any variable: a race, or not?
+  redhanded watch -p 4711 --var 'main.m[\"k\"]'           an entry: are updates of it lost?
 
-Exit status: 0 nothing was found; 1 a race; 2 an error.";
+Exit status: 0 nothing was found; 1 a race, or a lost update; 2 an error.";
 
 // Options of `watch`. (No doc comment: it would become the command's description.)
 #[derive(Debug, Clone, Args)]
@@ -46,8 +49,12 @@ pub(crate) struct WatchArgs {
     pub(crate) exe: Option<PathBuf>,
     /// The map: a package variable (main.shared), a path from one (main.srv.cache), *EXPR, or a typed address
     /// ((map[int]string)0xc000012180)
-    #[arg(value_name = "EXPR")]
-    pub(crate) expression: String,
+    #[arg(value_name = "EXPR", required_unless_present = "variable")]
+    pub(crate) expression: Option<String>,
+    /// Watch this variable instead, of 1, 2, 4 or 8 bytes: of a package, a field, an item, an entry of a map, what a
+    /// pointer points to. No thread is stopped. What the kernel does to it, as in a read system call, is not seen
+    #[arg(long = "var", value_name = "EXPR", conflicts_with_all = ["expression", "hold"])]
+    pub(crate) variable: Option<String>,
     /// Stop no thread: the processor and the kernel record every access, the process runs on [default]
     #[arg(long)]
     pub(crate) record: bool,
@@ -90,10 +97,19 @@ pub(crate) struct Watch<'a> {
 pub(crate) fn run(args: &WatchArgs, color: ColorChoice) -> Result<Status, Error> {
     let process = Process::live(args.pid, args.exe.as_deref())?;
     let target = process.target();
-    let map = expression::map(&target, None, &args.expression)?;
+    if let Some(variable) = &args.variable {
+        let variable = Variable::find(&target, variable)?;
+        let subject = report::variable::facts::subject(&target, &variable);
+        let lines = lines(args, color, &watched(args, &target, subject, "value"))?;
+        interrupt::listen();
+        return var::run(args, &process, variable, lines);
+    }
+    let map = expression::map(&target, None, args.expression.as_deref().unwrap_or_default())?;
     let trap = FlagTrap::new(&target, map.clone())?;
-    let files = Files::create(&args.output, &watched(args, &target, map))?;
-    let lines = Lines::new(args.json, colour::palette(color), files)?;
+    let subject = facts::subject(target.program, &map);
+    let header = map::facts(&target, map).ok().map(|map| facts::header(target.program, &map));
+    let watched = Watched { header, ..watched(args, &target, subject, "flag byte") };
+    let lines = lines(args, color, &watched)?;
     if args.holding.hold.is_some() {
         interrupt::listen_patiently();
         return hold::run(Watch { args, process: &process, trap, lines });
@@ -102,16 +118,20 @@ pub(crate) fn run(args: &WatchArgs, color: ColorChoice) -> Result<Status, Error>
     record::run(Watch { args, process: &process, trap, lines })
 }
 
+fn lines(args: &WatchArgs, color: ColorChoice, watched: &Watched) -> Result<Lines, Error> {
+    Lines::new(args.json, colour::palette(color), Files::create(&args.output, watched)?)
+}
+
 /// What the files of a watch say of it.
-fn watched(args: &WatchArgs, target: &Target<'_>, map: MapValue) -> Watched {
+fn watched(args: &WatchArgs, target: &Target<'_>, subject: Subject, quantity: &'static str) -> Watched {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     // The program may have been opened by a name that only this machine's kernel knows.
     let exe = std::fs::read_link(format!("/proc/{}/exe", args.pid));
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     Watched {
-        subject: facts::subject(target.program, &map),
-        quantity: "flag byte",
-        header: map::facts(target, map).ok().map(|map| facts::header(target.program, &map)),
+        subject,
+        quantity,
+        header: None,
         program: exe.unwrap_or_else(|_| target.program.path().to_owned()).display().to_string(),
         pid: args.pid.cast_unsigned(),
         began: Time { unix: now.cast_signed(), nanosecond: 0 }.to_string(),

@@ -44,13 +44,15 @@ const MOST_GOROUTINES: usize = 1 << 16;
 /// Watches.
 pub(crate) fn run(args: &WatchArgs, process: &Process, variable: Variable, lines: Lines) -> Result<Status, Error> {
     let target = process.target();
+    // What they are before it begins is what they are then.
+    let goids = Goids::new(&target, &perf::now)?;
     let recorder = record(args, &variable)?;
     let mut recording = Recording {
         args,
         target,
         began: recorder.began(),
         looked: recorder.began(),
-        goids: Goids::new(&target, &perf::now)?,
+        goids,
         trap: VarTrap::new(variable),
         lines,
         reads: VecDeque::new(),

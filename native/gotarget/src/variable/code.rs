@@ -83,6 +83,12 @@ impl ProgramCode {
         }
     }
 
+    /// They are seen no more.
+    pub(super) fn stop_passes(&mut self) {
+        self.wanted = None;
+        self.passed.clear();
+    }
+
     /// Passes may have been missed.
     pub(super) fn forget_passes(&mut self) {
         self.passed.iter_mut().for_each(|passed| passed.times.clear());

@@ -73,9 +73,10 @@ impl VarTrap {
         &self.variable
     }
 
-    /// The variable has moved: it is followed where it is now.
+    /// The variable has moved: it is followed where it is now, with new breakpoints.
     pub fn moved(&mut self, variable: Variable) {
         self.variable = variable;
+        self.code.stop_passes();
         self.gap();
     }
 
@@ -88,10 +89,14 @@ impl VarTrap {
 
     /// Takes one access. They are to be given in the order of time.
     pub fn take(&mut self, target: &Target<'_>, trapped: Trapped<'_>) -> Seen {
-        let Trapped { from, to, registers, scene } = trapped;
+        let Trapped { from, to, registers, mut scene } = trapped;
         let pc = RuntimeAddr(registers(Register::Rip).unwrap_or(0));
         let g = RuntimeAddr(registers(Register::R14).unwrap_or(0));
         let site = Rc::clone(self.sites.entry(pc).or_insert_with(|| Rc::new(Site::at(target, pc))));
+        // The trap came behind the instruction: what is to be shown is the one before.
+        if let Some(innermost) = scene.stack.first_mut() {
+            innermost.is_return = true;
+        }
         let effect = site.effect(&self.variable, registers);
         let mut by = site.by(target, &scene.stack);
         if by == By::Program && self.is_system(target, g) {

@@ -144,7 +144,9 @@ impl Site {
                 return By::Removal;
             }
         }
-        if helps { By::Program } else { By::Runtime }
+        // Without a stack it can't be told on whose behalf.
+        let is_atomic = self.access.as_ref().is_some_and(|access| access.locked);
+        if helps && (is_atomic || stack.len() > 1) { By::Program } else { By::Runtime }
     }
 
     /// The runtime's function that did it on the program's behalf, as Go prints it.

@@ -96,10 +96,7 @@ impl VarCulprit {
     fn shown(&self, how: &str, variable: &Subject, palette: &Palette) -> String {
         let noun = if how.is_empty() { capitalised(self.noun()) } else { format!("{how} {}", self.noun()) };
         let heading = format!("{noun} at {:#014x} by {}:", variable.address, self.who());
-        let via = self.access.via.as_ref().map(|via| format!("  by {via}\n")).unwrap_or_default();
-        let has_via = self.access.stack.first().is_some_and(Frame::is_runtime);
-        let via = if has_via { String::new() } else { via };
-        format!("{}\n{via}{}\n", paint(palette.heading, &heading), stack(&self.access.stack))
+        format!("{}\n{}\n", paint(palette.heading, &heading), stack(&self.access.stack))
     }
 
     /// `Goroutine 18 (thread 4711) created at:` and the frame.
