@@ -98,7 +98,8 @@ impl Report for WatchSummary {
         text.push_str(&format!("; {ended}.\n"));
         if let Some(each) = self.milliseconds_a_trap() {
             let traps = plural(self.traps, "trap", "traps");
-            text.push_str(&format!("{traps}, one every {each:.2} ms beside the holds.\n"));
+            let each = if each < 0.1 { format!("{:.0} µs", each * 1e3) } else { format!("{each:.2} ms") };
+            text.push_str(&format!("{traps}, one every {each} beside the holds.\n"));
         }
         if self.lost > 0 {
             let lost = plural(self.lost, "trap was", "traps were");

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod errors;
+mod hold;
 mod look;
 mod pages;
 mod print;
+mod sample;
 mod target;
 mod terminal;

@@ -15,7 +15,6 @@ use command::Status;
 
 use super::Watch;
 use crate::error::Error;
-use crate::say;
 use catch::Catch;
 
 /// The longest hold in milliseconds: beyond it, a service's own timeouts begin to fire.
@@ -46,10 +45,9 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
 }
 
 /// Watches, in a keeper ([`trap::keep`]).
-pub(crate) fn run(watch: Watch<'_>) -> Result<Status, Error> {
-    if !watch.args.json {
-        say(&announcement(&watch));
-    }
+pub(crate) fn run(mut watch: Watch<'_>) -> Result<Status, Error> {
+    let announcement = announcement(&watch);
+    watch.lines.note(&announcement)?;
     let mut catch = Catch::new(watch)?;
     let followed = catch.follow();
     // Whatever happened, the process goes on first.
@@ -68,8 +66,8 @@ fn announcement(watch: &Watch<'_>) -> String {
     };
     let stall = if *rescue { "holds" } else { "holds and traps" };
     format!(
-        "watching {}: {} at {}{held}; {stall} take at most {max_stall} % of its time. Ctrl-C ends it, and if redhanded \
-         is killed, its keeper (process {}) lets go; killing that too may end the process",
+        "Watching {}: {} at {}{held}; {stall} take at most {max_stall} % of its time. Ctrl-C ends it. Should redhanded be \
+         killed, its keeper (process {}) lets go; killing that too may end the process.",
         map.expression,
         map.type_name,
         map.header,

@@ -55,6 +55,9 @@ func main() {
 	if len(os.Args) > 2 && os.Args[2] == "hammer" {
 		go hammer()
 	}
+	if len(os.Args) > 2 && os.Args[2] == "births" {
+		go births()
+	}
 	go waits(users)
 	fmt.Println("ready")
 	bufio.NewReader(os.Stdin).ReadString('\n')
@@ -68,6 +71,20 @@ func hammer() {
 		if i%100_000 == 0 {
 			clear(hammered)
 		}
+	}
+}
+
+// births makes one thread after the other, each of which writes once.
+func births() {
+	for i := 0; ; i++ {
+		done := make(chan bool)
+		go func() {
+			// Without an unlock the thread ends with the goroutine.
+			runtime.LockOSThread()
+			hammered[i%100] = i
+			done <- true
+		}()
+		<-done
 	}
 }
 
