@@ -4,6 +4,7 @@
 
 mod breakpoint;
 mod process;
+mod record;
 mod span;
 mod stop;
 mod trace;

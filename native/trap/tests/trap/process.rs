@@ -1,13 +1,16 @@
 //! Processes under test: copies of this very program that do what an ignored test says.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::ops::ControlFlow;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use trap::perf::{Recorder, RegisterSet, Take};
 use trap::{At, Breakpoint, Event, Stopped, Tracer};
 
 /// The longest that anything here takes to happen.
@@ -58,6 +61,16 @@ impl Guarded {
     pub(crate) fn wait_for(&mut self, text: &str) {
         // The test harness begins a line of its own.
         while !self.line().ends_with(text) {}
+    }
+
+    /// Writes it a line.
+    pub(crate) fn tell(&mut self, line: impl std::fmt::Display) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// The next line that is a number.
+    pub(crate) fn number(&mut self) -> u64 {
+        std::iter::repeat_with(|| self.line()).find_map(|line| line.parse().ok()).unwrap()
     }
 
     /// Whether it goes on, by what it prints.
@@ -231,4 +244,97 @@ pub(crate) fn arm(pid: i32, at: At) -> (Tracer, Breakpoint) {
     let breakpoint = Breakpoint::set(pid, tracer.standing(), at).unwrap();
     tracer.resume_all();
     (tracer, breakpoint)
+}
+
+/// Not a test: a process that makes threads, and threads that make threads, until it is told to go on. Then each of
+/// them touches a byte once, and so does the one that has told how many there are.
+#[test]
+#[ignore = "what a process under test does"]
+fn makes_threads_that_touch_when_told() {
+    static TOLD: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    fn waits_and_touches() {
+        let mut told = TOLD.0.lock().unwrap();
+        while !*told {
+            told = TOLD.1.wait(told).unwrap();
+        }
+        drop(told);
+        BYTE.store(1, Ordering::Relaxed);
+    }
+    fn makes() {
+        let mut made = Vec::new();
+        while !*TOLD.0.lock().unwrap() {
+            let number = MADE.fetch_add(1, Ordering::Relaxed);
+            let what = if [50, 100, 150].contains(&number) { makes } else { waits_and_touches };
+            made.push(std::thread::spawn(what));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        made.into_iter().for_each(|thread| thread.join().unwrap());
+        waits_and_touches();
+    }
+    println!("\n{}", std::ptr::from_ref(&BYTE).addr());
+    MADE.fetch_add(1, Ordering::Relaxed);
+    let maker = std::thread::spawn(makes);
+    println!("ready");
+    let _ = std::io::stdin().read(&mut [0]);
+    *TOLD.0.lock().unwrap() = true;
+    TOLD.1.notify_all();
+    maker.join().unwrap();
+    println!("\n{}", MADE.load(Ordering::Relaxed));
+}
+
+/// Not a test: a process that says where a byte is, and for each line that it reads touches the byte so often.
+#[test]
+#[ignore = "what a process under test does"]
+fn touches_as_often_as_told() {
+    println!("\n{}", std::ptr::from_ref(&BYTE).addr());
+    println!("ready");
+    for line in std::io::stdin().lines() {
+        for _ in 0..line.unwrap().parse::<usize>().unwrap() {
+            BYTE.store(1, Ordering::Relaxed);
+        }
+        println!("touched");
+    }
+}
+
+/// Not a test: a process that says where a byte is. When told, it forks: the child touches the byte, and ends. Then it
+/// touches the byte itself once, and when told again, executes another program.
+#[test]
+#[ignore = "what a process under test does"]
+#[allow(unsafe_code)]
+fn forks_and_executes_when_told() {
+    println!("\n{}", std::ptr::from_ref(&BYTE).addr());
+    println!("ready");
+    let mut lines = std::io::stdin().lines();
+    lines.next();
+    // SAFETY: the child does no more than two system calls.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            BYTE.store(1, Ordering::Relaxed);
+            libc::_exit(0);
+        }
+        libc::waitpid(child, std::ptr::null_mut(), 0);
+    }
+    BYTE.store(1, Ordering::Relaxed);
+    println!("touched");
+    lines.next();
+    let error = Command::new("sh").args(["-c", "echo executed; cat"]).exec();
+    panic!("{error}");
+}
+
+/// Not a test: records who touches a byte of a process (the number after its own), without an end.
+#[test]
+#[ignore = "what a process under test does"]
+fn records_a_byte() {
+    let target = std::env::var(TARGET).unwrap();
+    let (pid, addr) = target.split_once(' ').unwrap();
+    let take = Take { registers: RegisterSet::ALL_AMD64, stack: true, span: false };
+    let place = At::Byte(addr.parse().unwrap());
+    let mut recorder = Recorder::new(pid.parse().unwrap(), &[place], take).unwrap();
+    println!("ready");
+    loop {
+        recorder.wait(LONGEST).unwrap();
+        recorder.drain(&mut |_| ControlFlow::Continue(()));
+    }
 }
