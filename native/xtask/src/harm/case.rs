@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use nix::unistd::Uid;
 
-use super::mode::Mode;
+use super::mode::{Mode, Safety};
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -12,6 +12,8 @@ pub(super) enum Case {
     Undisturbed,
     /// SIGKILL to the watcher, at a random moment of its whole run.
     Killed,
+    /// SIGKILL to the watcher and to the process that it leaves its tracing to.
+    KeeperKilled,
     /// SIGINT to the watcher, at a random moment.
     Interrupted,
     /// SIGKILL to the process, at a random moment.
@@ -46,9 +48,10 @@ pub(super) struct Column {
     share: u32,
 }
 
-pub(super) const COLUMNS: [Column; 9] = [
+pub(super) const COLUMNS: [Column; 10] = [
     Column { title: "undisturbed", cases: &[Case::Undisturbed], share: 20 },
     Column { title: "SIGKILL", cases: &[Case::Killed], share: 1 },
+    Column { title: "SIGKILL, keeper too", cases: &[Case::KeeperKilled], share: 10 },
     Column { title: "Ctrl-C", cases: &[Case::Interrupted], share: 4 },
     Column { title: "process dies", cases: &[Case::TargetKilled, Case::TargetEnds], share: 8 },
     Column { title: "threads", cases: &[Case::Threads], share: 10 },
@@ -73,9 +76,12 @@ impl Column {
 }
 
 impl Case {
-    /// Why there is nothing to see of it, if so.
+    /// Why there is nothing to see of it in this mode or on this machine, if so.
     pub(super) fn why_not(self, mode: Mode) -> Option<&'static str> {
         match self {
+            Case::KeeperKilled if !matches!(mode.safety(), Safety::UnlessKeeper(_)) => {
+                Some("only two modes have a keeper")
+            }
             Case::Traced | Case::OtherUser | Case::Sandboxed | Case::Yama if mode.is_debugger() => {
                 Some("who is denied is the debugger")
             }

@@ -131,7 +131,7 @@ impl<'a> Harm<'a> {
             let wrong = outcomes.iter().filter(|outcome| !outcome.wrongs.is_empty()).count();
             cell.runs += u32::try_from(outcomes.len())?;
             cell.wrong += u32::try_from(wrong)?;
-            cell.announced = *case == Case::Killed && mode.warning().is_some();
+            cell.announced = mode.safety().announces(*case);
         }
         Ok(cell)
     }

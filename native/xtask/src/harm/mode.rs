@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::aftermath::Registers;
+use super::case::Case;
 use crate::debugger::{Debugger, Release};
 use crate::products;
 
@@ -19,6 +20,9 @@ use crate::products;
 pub(super) enum Mode {
     Print,
     PrintStop,
+    Record,
+    Hold,
+    Rescue,
     Gdb,
     Lldb,
 }
@@ -41,24 +45,38 @@ struct Facts {
     words: (&'static str, &'static str),
     /// The exit statuses with which it may end when nothing was found.
     good: &'static [i32],
-    /// What it says before it starts, if to kill it does harm.
-    warning: Option<&'static str>,
+    safety: Safety,
+}
+
+/// What may be killed without harm to the process. Where something may not, these words say so before it starts.
+#[derive(Clone, Copy)]
+pub(super) enum Safety {
+    /// Whatever there is.
+    Safe,
+    /// Redhanded, but not its keeper too.
+    UnlessKeeper(&'static str),
+    /// Nothing.
+    Unsafe(&'static str),
 }
 
 impl Mode {
     fn facts(self) -> Facts {
+        let keeper = Safety::UnlessKeeper("killing that too may end the process");
+        let facts = |name, words, good, safety| Facts { name, words, good, safety };
+        let watch = |name, words, safety| facts(name, ("watch", words), &[0], safety);
+        let gomap = |name| {
+            let safety = Safety::Unsafe("would kill the process");
+            facts(name, ("", "gomap watch main.Accounts --hold 5 --for 0.5"), &[0], safety)
+        };
         match self {
             // A map that was written meanwhile is a finding.
-            Mode::Print => Facts { name: "`print`", words: ("print", "main.Accounts"), good: &[0, 1], warning: None },
-            Mode::PrintStop => {
-                Facts { name: "`print --stop`", words: ("print", "main.Accounts --stop"), good: &[0, 1], warning: None }
-            }
-            Mode::Gdb | Mode::Lldb => Facts {
-                name: if self == Mode::Gdb { "`gomap watch` in gdb" } else { "`gomap watch` in lldb" },
-                words: ("", "gomap watch main.Accounts --hold 5 --for 0.5"),
-                good: &[0],
-                warning: Some("would kill the process"),
-            },
+            Mode::Print => facts("`print`", ("print", "main.Accounts"), &[0, 1], Safety::Safe),
+            Mode::PrintStop => facts("`print --stop`", ("print", "main.Accounts --stop"), &[0, 1], Safety::Safe),
+            Mode::Record => watch("`watch --record`", "main.Accounts --record --for 0.2", Safety::Safe),
+            Mode::Hold => watch("`watch --hold`", "main.Accounts --hold 5 --for 0.2", keeper),
+            Mode::Rescue => watch("`watch --hold --rescue`", "main.Accounts --hold 5 --rescue --for 0.2", keeper),
+            Mode::Gdb => gomap("`gomap watch` in gdb"),
+            Mode::Lldb => gomap("`gomap watch` in lldb"),
         }
     }
 
@@ -70,8 +88,8 @@ impl Mode {
         self.facts().good
     }
 
-    pub(super) fn warning(self) -> Option<&'static str> {
-        self.facts().warning
+    pub(super) fn safety(self) -> Safety {
+        self.facts().safety
     }
 
     pub(super) fn is_debugger(self) -> bool {
@@ -102,6 +120,34 @@ impl Mode {
         let mut command = Command::new(&tools.redhanded);
         command.args(before.split_whitespace()).args(["-p", &pid]).args(after.split_whitespace());
         command
+    }
+}
+
+impl Safety {
+    /// What is said beforehand, if there is something to say.
+    pub(super) fn warning(self) -> Option<&'static str> {
+        match self {
+            Safety::Safe => None,
+            Safety::UnlessKeeper(warning) | Safety::Unsafe(warning) => Some(warning),
+        }
+    }
+
+    /// Whether what is wrong when this happens was announced.
+    pub(super) fn announces(self, case: Case) -> bool {
+        match case {
+            Case::Killed => matches!(self, Safety::Unsafe(_)),
+            Case::KeeperKilled => true,
+            _ => false,
+        }
+    }
+
+    /// For the table.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Safety::Safe => "yes",
+            Safety::UnlessKeeper(_) => "yes; its keeper not, as it says",
+            Safety::Unsafe(_) => "no, as it says",
+        }
     }
 }
 

@@ -27,6 +27,9 @@ const IN_A_ROW: u32 = 10;
 /// How many complete runs of what is short may come before the one to which something happens.
 const BEFORE: u32 = 3;
 
+/// How lines on stderr begin that are no errors.
+const OTHERS: [&str; 2] = ["redhanded: note: ", "redhanded: watching "];
+
 /// What is to be run.
 pub(super) struct Run<'a> {
     pub(super) mode: Mode,
@@ -69,12 +72,13 @@ impl Run<'_> {
         // Alone: to trace it is for one thread only.
         let other = (self.case == Case::Traced).then(|| trap::Stopped::new(target.pid.as_raw())).transpose()?;
         let mut watcher = Watcher::start(&mut self.command(&target)?)?;
-        self.disturb(&watcher, &mut target, moment)?;
+        self.disturb(&mut watcher, &mut target, moment)?;
         let word = watcher.wait()?;
         drop(other);
 
         wrongs.extend(self.judge(&word));
         wrongs.extend(self.look_at(&mut target)?);
+        wrongs.extend(watcher.remains());
         Ok(Outcome { wrongs, moment, took: word.took })
     }
 
@@ -103,7 +107,7 @@ impl Run<'_> {
     }
 
     /// What happens at that moment.
-    fn disturb(&self, watcher: &Watcher, target: &mut Target, moment: Duration) -> Result<()> {
+    fn disturb(&self, watcher: &mut Watcher, target: &mut Target, moment: Duration) -> Result<()> {
         let at_moment = matches!(
             self.case,
             Case::Killed | Case::Interrupted | Case::TargetKilled | Case::TargetEnds | Case::Exec | Case::LeaderGoes
@@ -113,6 +117,7 @@ impl Run<'_> {
         }
         match self.case {
             Case::Killed => watcher.strike(Signal::SIGKILL),
+            Case::KeeperKilled => watcher.strike_with_keeper(Signal::SIGKILL),
             Case::Interrupted => watcher.strike(Signal::SIGINT),
             Case::TargetKilled => target.kill(),
             Case::TargetEnds => target.tell("end"),
@@ -128,15 +133,17 @@ impl Run<'_> {
         let warned = |warning: &str| word.out.iter().chain(&word.err).any(|line| line.contains(warning));
         match word.end {
             None => vec![format!("the watcher hung: {}", said())],
-            _ if self.case == Case::Killed => Vec::new(),
+            _ if matches!(self.case, Case::Killed | Case::KeeperKilled) => Vec::new(),
             Some(WaitStatus::Signaled(_, Signal::SIGINT, _)) if self.case == Case::Interrupted => Vec::new(),
             Some(WaitStatus::Exited(_, INTERRUPTED)) if self.case == Case::Interrupted => Vec::new(),
-            Some(WaitStatus::Exited(_, status)) if self.mode.good().contains(&status) => match self.mode.warning() {
-                Some(warning) if self.case == Case::Undisturbed && !warned(warning) => {
-                    vec![format!("the watcher does not say {warning:?}: {}", word.out.join(" / "))]
+            Some(WaitStatus::Exited(_, status)) if self.mode.good().contains(&status) => {
+                match self.mode.safety().warning() {
+                    Some(warning) if self.case == Case::Undisturbed && !warned(warning) => {
+                        vec![format!("the watcher does not say {warning:?}: {}", word.out.join(" / "))]
+                    }
+                    _ => Vec::new(),
                 }
-                _ => Vec::new(),
-            },
+            }
             // How a debugger copes is its own.
             Some(_) if self.case.may_fail() && self.mode.is_debugger() => Vec::new(),
             Some(WaitStatus::Exited(_, ERROR)) if self.case.may_fail() => match errors(word).as_slice() {
@@ -167,5 +174,5 @@ impl Run<'_> {
 
 /// The lines on stderr that say what went wrong.
 fn errors(word: &Word) -> Vec<&String> {
-    word.err.iter().filter(|line| !line.starts_with("redhanded: note: ")).collect()
+    word.err.iter().filter(|line| !OTHERS.iter().any(|beginning| line.starts_with(beginning))).collect()
 }

@@ -39,7 +39,7 @@ impl Row {
     }
 
     fn line(&self) -> String {
-        let safe = if self.mode.warning().is_some() { "no, and says so" } else { "yes" };
+        let safe = self.mode.safety().text();
         let cells: Vec<String> = self.cells.iter().map(|cell| cell.text()).collect();
         let verdict = if self.is_kept() { "ok" } else { "HARM" };
         format!("| {} | {safe} | {} | {verdict} |", self.mode.name(), cells.join(" | "))

@@ -1,12 +1,14 @@
 //! The process that watches: it is struck at a moment, or waited for, and its words are heard.
 
+use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::WaitStatus;
+use nix::unistd::Pid;
 
 use crate::run::{Line, Tended};
 
@@ -16,6 +18,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// How long its output may take to close after its end.
 const CLOSING: Duration = Duration::from_secs(1);
 
+/// What a keeper calls itself.
+const KEEPER: &str = "rh-keeper\n";
+
 /// How often a wait looks.
 const GLANCE: Duration = Duration::from_millis(1);
 
@@ -24,6 +29,8 @@ pub(super) struct Watcher {
     child: Tended,
     lines: Receiver<Line>,
     begun: Instant,
+    /// The processes that it had started when it was struck.
+    started: Vec<Pid>,
 }
 
 /// How a run went.
@@ -41,7 +48,7 @@ impl Watcher {
         let begun = Instant::now();
         let mut child = Tended::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
         let lines = child.lines();
-        Ok(Watcher { child, lines, begun })
+        Ok(Watcher { child, lines, begun, started: Vec::new() })
     }
 
     /// Waits for a moment of its run.
@@ -50,8 +57,32 @@ impl Watcher {
     }
 
     /// Signals it; nothing happens if it has ended.
-    pub(super) fn strike(&self, signal: Signal) -> Result<()> {
+    pub(super) fn strike(&mut self, signal: Signal) -> Result<()> {
+        self.started = children(self.child.pid());
         self.child.signal(signal)
+    }
+
+    /// Signals what it has started, and it.
+    pub(super) fn strike_with_keeper(&mut self, signal: Signal) -> Result<()> {
+        self.started = children(self.child.pid());
+        for keeper in &self.started {
+            // It may have ended by itself.
+            let _ = kill(*keeper, signal);
+        }
+        self.child.signal(signal)
+    }
+
+    /// The processes that it has started and that stay although it has ended.
+    pub(super) fn remains(&self) -> Option<String> {
+        let waiting = Instant::now();
+        let is_left = |pid: &&Pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == KEEPER);
+        while let Some(left) = self.started.iter().find(is_left) {
+            if waiting.elapsed() > LONGEST {
+                return Some(format!("its keeper, process {left}, is still there"));
+            }
+            std::thread::sleep(GLANCE);
+        }
+        None
     }
 
     /// Waits for its end; one that hangs is killed.
@@ -75,4 +106,10 @@ impl Watcher {
             }
         }
     }
+}
+
+/// The children of a process's first thread.
+fn children(pid: Pid) -> Vec<Pid> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|number| number.parse().ok()).map(Pid::from_raw).collect()
 }
