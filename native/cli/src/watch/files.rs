@@ -55,7 +55,7 @@ impl Files {
         wanted.iter().map(|wanted| File::create(wanted, watched)).collect::<Result<_, _>>().map(Files)
     }
 
-    /// Whether there are any, which show stacks.
+    /// Whether there are any. They show stacks.
     pub(crate) fn are_wanted(&self) -> bool {
         !self.0.is_empty()
     }

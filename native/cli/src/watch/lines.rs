@@ -13,6 +13,8 @@ use crate::error::Error;
 pub(crate) struct Lines {
     json: bool,
     palette: Palette,
+    /// Whether files are written: then the watch goes on also when nobody reads the lines any more (`| head`).
+    has_files: bool,
     files: Files,
     /// Never waits for whoever reads the lines.
     queue: Queue,
@@ -21,18 +23,19 @@ pub(crate) struct Lines {
 impl Lines {
     /// Lines in this form, and these files.
     pub(crate) fn new(json: bool, palette: Palette, files: Files) -> Result<Self, Error> {
-        Ok(Lines { json, palette, files, queue: Queue::new()? })
+        Ok(Lines { json, palette, has_files: files.are_wanted(), files, queue: Queue::new()? })
     }
 
     /// Whether an access is to bring its whole stack.
     pub(crate) fn show_stacks(&self) -> bool {
-        self.json || self.files.are_wanted()
+        self.json || self.has_files
     }
 
     /// Something for the user to know beforehand. A program that reads JSON does.
     pub(crate) fn note(&mut self, text: &str) -> Result<(), Error> {
         if !self.json {
-            self.queue.write_surely(&format!("{text}\n"))?;
+            let written = self.queue.write_surely(&format!("{text}\n"));
+            self.judge(written)?;
         }
         Ok(())
     }
@@ -44,7 +47,8 @@ impl Lines {
     {
         self.files.access(&Access::from(line))?;
         let text = self.text(line)?;
-        Ok(self.queue.write(&text)?)
+        let written = self.queue.write(&text);
+        self.judge(written)
     }
 
     /// An access that brings the process down.
@@ -56,7 +60,8 @@ impl Lines {
     /// What touched the byte and is no map function.
     pub(crate) fn foreign(&mut self, line: &ForeignLine) -> Result<(), Error> {
         let text = self.text(line)?;
-        Ok(self.queue.write(&text)?)
+        let written = self.queue.write(&text);
+        self.judge(written)
     }
 
     /// Traps that are missing.
@@ -85,12 +90,22 @@ impl Lines {
         // First, since whoever reads the lines may have gone away.
         self.files.finish(&summary)?;
         self.write(&summary)?;
-        Ok(self.queue.finish()?)
+        let written = self.queue.finish();
+        self.judge(written)
     }
 
     fn write(&mut self, report: &impl Report) -> Result<(), Error> {
         let text = self.text(report)?;
-        Ok(self.queue.write_surely(&text)?)
+        let written = self.queue.write_surely(&text);
+        self.judge(written)
+    }
+
+    /// Whether the watch can go on.
+    fn judge(&self, written: io::Result<()>) -> Result<(), Error> {
+        match written {
+            Err(error) if self.has_files && error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
+        }
     }
 
     fn text(&self, report: &impl Report) -> Result<String, Error> {

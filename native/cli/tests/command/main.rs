@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod errors;
+mod files;
 mod hold;
 mod look;
 mod pages;
