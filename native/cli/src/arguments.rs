@@ -6,6 +6,7 @@ use clap::builder::{StyledStr, ValueParser};
 use clap::{Arg, ArgMatches, Args, ColorChoice, FromArgMatches, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use crate::stakeout::StakeoutArgs;
 use crate::watch::WatchArgs;
 
 // Which process, and how it is read. (No doc comment: it would become every command's description.)
@@ -46,6 +47,8 @@ pub(crate) struct SourceArgs {
 pub(crate) enum Own {
     /// Record who touches a map, and catch two who do at the same time
     Watch(WatchArgs),
+    /// Wait where the runtime ends a process because two use one map, and name both
+    Stakeout(StakeoutArgs),
     /// Say what this machine allows, and what to do where it doesn't
     Doctor(DoctorArgs),
     /// Print a script that completes commands and options in your shell
@@ -82,6 +85,7 @@ Examples:
 
 const EXAMPLES: &str = "\
 Examples:
+  redhanded stakeout -- ./server --port 8080        who uses a map together with the one that dies of it?
   redhanded maps -p 4711                            which maps are there?
   redhanded print -p 4711 main.users                all entries of one
   redhanded get -p 4711 main.users '\"alice\"'        one entry, by its hash

@@ -7,10 +7,15 @@ use report::Palette;
 
 /// The colours of stdout: on a terminal that has any, unless the user says otherwise.
 pub(crate) fn palette(choice: ColorChoice) -> Palette {
+    palette_on(choice, io::stdout().is_terminal())
+}
+
+/// The same of another output.
+pub(crate) fn palette_on(choice: ColorChoice, is_terminal: bool) -> Palette {
     Palette::new(match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
-        ColorChoice::Auto => io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb(),
+        ColorChoice::Auto => is_terminal && !is_set("NO_COLOR") && !is_dumb(),
     })
 }
 

@@ -12,12 +12,24 @@ pub(crate) enum Error {
     /// The process cannot be stopped, and need not be.
     #[error("{0}; or leave out --stop")]
     Stop(gotarget::Error),
-    /// The command has no answer.
-    #[error(transparent)]
-    Command(#[from] command::Error),
     /// The process cannot be traced.
     #[error(transparent)]
     Trap(#[from] trap::Error),
+    /// Signals cannot be taken.
+    #[error("cannot take signals: {0}")]
+    Signals(#[from] nix::Error),
+    /// The runtime has no function that ends the process because of a map.
+    #[error(
+        "{} has no function that ends it because of a race (runtime.fatal): is it really a Go program's executable?",
+        program.display()
+    )]
+    NoFatalFunction {
+        /// The program.
+        program: PathBuf,
+    },
+    /// The command has no answer.
+    #[error(transparent)]
+    Command(#[from] command::Error),
     /// The answer cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),

@@ -11,6 +11,7 @@ mod look;
 mod output;
 mod pages;
 mod progress;
+mod stakeout;
 mod watch;
 
 use std::io::{self, Write};
@@ -38,6 +39,7 @@ fn answer(cli: &Cli) -> u8 {
     let answered = match cli {
         Cli::Look { command, process, color } => look::run(command, process, *color),
         Cli::Own { own: Own::Watch(args), color } => watch::run(args, *color),
+        Cli::Own { own: Own::Stakeout(args), color } => stakeout::run(args, *color),
         Cli::Own { own: Own::Doctor(args), color } => doctor::run(args, *color),
         Cli::Own { own: Own::Completions { shell }, .. } => pages::completions(*shell),
         Cli::Own { own: Own::Man { dir }, .. } => pages::man(dir.as_deref()),

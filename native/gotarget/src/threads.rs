@@ -106,3 +106,16 @@ pub(crate) fn map_code(target: &Target<'_>, frame: &UnwoundFrame) -> Option<(Str
     let code = target.program.map_function(&function)?;
     Some((function, code))
 }
+
+/// Whether the runtime has all goroutines wait, as the garbage collector does now and then for a moment. It takes
+/// each thread to stop by itself: one that is held keeps all waiting.
+#[must_use]
+pub fn world_is_stopped(target: &Target<'_>) -> bool {
+    let waits = || {
+        let sched = target.bias.to_runtime(target.program.symbol("runtime.sched")?.addr);
+        let offset = target.program.field_offset("runtime.schedt", "gcwaiting").ok()?;
+        // A byte since Go 1.20, a word before: its first byte tells.
+        target.uint(sched.plus(offset), 1).ok()
+    };
+    waits().is_some_and(|waits| waits != 0)
+}

@@ -67,6 +67,12 @@ impl Users {
 }
 
 impl User {
+    /// What it wrote most often.
+    #[must_use]
+    pub fn writes(&self) -> Option<&Use> {
+        self.uses.iter().filter(|used| used.kind.is_write()).max_by_key(|used| used.count)
+    }
+
     fn add(&mut self, kind: Kind, scene: Scene) {
         match self.uses.iter_mut().find(|used| used.kind == kind) {
             Some(used) => used.count += 1,

@@ -8,6 +8,7 @@
 
 mod access;
 mod check;
+mod culprit;
 mod doctor;
 mod entries;
 pub mod facts;
@@ -30,6 +31,7 @@ mod words;
 
 pub use access::{AccessLine, FlagByte, ForeignLine, Step};
 pub use check::{CheckReport, CheckedMap};
+pub use culprit::{Certainty, CulpritReport, UseLine, UserLine, UserList};
 pub use doctor::{DoctorReport, Examined};
 pub use entries::{Columns, EntryFormat, PrintSummary};
 pub use fatal::{FatalMap, FatalReport, Party};

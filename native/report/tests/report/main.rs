@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod culprit;
 mod fatal;
 mod header;
 mod lists;

@@ -1,7 +1,10 @@
 //! What the kernel says of a thread, as an event.
 
+use nix::errno::Errno;
 use nix::libc;
+use nix::sys::prctl;
 use nix::sys::ptrace;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use nix::unistd::Pid;
 
 use super::{Stand, State, Tracer};
@@ -67,7 +70,40 @@ pub enum End {
     Unknown,
 }
 
+/// What a shell makes of a process that a signal has ended: this and the signal's number.
+const BY_SIGNAL: i32 = 128;
+
 impl End {
+    /// Ends this process as that one has ended.
+    pub fn pass_on(self) -> ! {
+        let status = match self {
+            End::Exited(status) => status,
+            End::Killed { signal, .. } => {
+                die_of(signal);
+                // Ignored, as all are by the first process of a container.
+                BY_SIGNAL + signal
+            }
+            End::Unknown => 0,
+        };
+        std::process::exit(status)
+    }
+
+    /// Waits for the end of a child that nobody traces, and of any others until then.
+    #[must_use]
+    pub fn of_child(pid: i32) -> Self {
+        loop {
+            let mut status = 0;
+            // SAFETY: the kernel writes one int.
+            #[allow(unsafe_code)]
+            let ended = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
+            match ended {
+                ended if ended == pid => return End::of(status),
+                ended if ended < 0 && Errno::last() != Errno::EINTR => return End::Unknown,
+                _ => {}
+            }
+        }
+    }
+
     fn of(status: i32) -> Self {
         if libc::WIFSIGNALED(status) {
             End::Killed { signal: libc::WTERMSIG(status), core: libc::WCOREDUMP(status) }
@@ -75,6 +111,18 @@ impl End {
             End::Exited(libc::WEXITSTATUS(status))
         }
     }
+}
+
+/// Gets a signal, and dies of it if that is what it does. The core is the other process's to leave.
+fn die_of(signal: i32) {
+    let Ok(signal) = Signal::try_from(signal) else { return };
+    let _ = prctl::set_dumpable(false);
+    let action = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the default needs no code of ours.
+    #[allow(unsafe_code)]
+    let _ = unsafe { sigaction(signal, &action) };
+    let _ = SigSet::from_iter([signal]).thread_unblock();
+    let _ = raise(signal);
 }
 
 impl Tracer {

@@ -116,6 +116,18 @@ impl Tracer {
         self.threads.iter().filter(|(_, state)| matches!(state, State::Stands(_))).map(|(tid, _)| *tid)
     }
 
+    /// Whether the whole process is stopped (Ctrl-Z), for all that we have heard.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.threads.values().any(|state| *state == State::Listens)
+    }
+
+    /// How the process ended, once it has.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+
     /// Ends a wait from another thread.
     #[must_use]
     pub fn waker(&self) -> Waker {

@@ -1,19 +1,22 @@
 //! Facts of a process and the judge's overlaps, as the plain data of reports.
 
+mod culprits;
+
 use gomap::{Finding, Growth, Scan, Verdict};
 use goprogram::Program;
 use gotarget::catch::{Caught, Dying, FlagTrap, Scene};
 use gotarget::expression::MapValue;
-use gotarget::fatal::{Fatal, Sureness};
-use gotarget::goroutine::{self, Goroutine};
+use gotarget::goroutine::Goroutine;
 use gotarget::map::{HeaderFacts, MapFacts};
 use gotarget::threads::Thread;
 use gotarget::{RuntimeAddr, Target, stack};
 use race::{Access, Deed, Kind, Overlap};
 
+pub use culprits::{both_dying, fatal, inside, most_likely, users};
+
 use crate::{
-    AccessKind, AccessLine, Culprit, Doing, FatalMap, FatalReport, FlagByte, ForeignLine, Frame, GoroutineLine,
-    GoroutineList, HeaderReport, Party, RaceReport, Runs, Step, Subject, ThreadLine, ThreadTable,
+    AccessKind, AccessLine, Culprit, Doing, FlagByte, ForeignLine, Frame, GoroutineLine, GoroutineList, HeaderReport,
+    RaceReport, Runs, Step, Subject, ThreadLine, ThreadTable,
 };
 
 /// What is known of a culprit by the time it is reported.
@@ -270,51 +273,4 @@ pub fn threads(threads: &[Thread], current: Option<u32>, name: &dyn Fn(RuntimeAd
         at: thread.at.clone().map(Frame::from),
     };
     ThreadTable { threads: threads.iter().map(line).collect() }
-}
-
-/// A goroutine that ends the process because it found a map used by another one. `whereabouts` says what is
-/// done about it, as `held before its end`.
-pub fn fatal(target: &Target<'_>, fatal: &Fatal, whereabouts: &str) -> FatalReport {
-    let map = fatal.map.as_ref().map(|map| {
-        let go = target.program.version().text.trim_start_matches("go").to_owned();
-        let unknown = || Subject {
-            expression: format!("the map at {}", map.header),
-            type_name: "map of unknown type".to_owned(),
-            address: map.header.0,
-            go,
-        };
-        FatalMap {
-            subject: map.value.as_ref().map_or_else(unknown, |value| subject(target.program, value)),
-            local_of: map.local_of.clone(),
-            doubt: match map.sureness {
-                Sureness::Proven => None,
-                Sureness::Reread => Some("(what it was taken from may hold another map by now)"),
-                Sureness::Likely => Some("(what tells its address is contradictory: it may be another map)"),
-            },
-        }
-    });
-    let g = fatal.goroutine;
-    let access = party(target, fatal.kind, g, Some(fatal.thread), &fatal.stack, whereabouts);
-    FatalReport { map, message: fatal.message.clone(), access: Party { goroutine: fatal.goid, ..access } }
-}
-
-/// A goroutine that does something with a map, given its stack.
-pub fn party(
-    target: &Target<'_>,
-    kind: Kind,
-    g: Option<RuntimeAddr>,
-    thread: Option<u32>,
-    stack: &[stack::Pc],
-    whereabouts: &str,
-) -> Party {
-    let goroutine = g.and_then(|g| goroutine::goroutine(target, g).ok());
-    Party {
-        kind: kind.into(),
-        goroutine: goroutine.as_ref().map(|goroutine| goroutine.goid),
-        g: g.map_or(0, |g| g.0),
-        thread,
-        whereabouts: whereabouts.to_owned(),
-        stack: stack::describe(target, stack).into_iter().map(Frame::from).collect(),
-        created_by: goroutine.and_then(|goroutine| goroutine.created_by).map(Frame::from),
-    }
 }

@@ -1,0 +1,141 @@
+//! Somebody is about to end the process because of a map: who, and who the other one is.
+
+use std::time::{Duration, Instant};
+
+use gotarget::fatal::{self, Fatal};
+use gotarget::suspects::{self, Suspects};
+use gotarget::{ThreadRegisters, threads};
+use report::facts;
+
+use super::program::registers;
+use super::session::{Next, PATIENCE, Session};
+use super::touches::Touches;
+use crate::say;
+
+/// How often to look what was recorded.
+const TICK: Duration = Duration::from_millis(10);
+
+/// What is said of a goroutine that is about to end the process.
+const HELD: &str = "held just before it ends the process";
+
+/// Those who are about to end the process, and whom they have met.
+pub(crate) struct Catch {
+    /// The one that was there first.
+    first: Fatal,
+    /// The threads that are held.
+    pub(crate) held: Vec<i32>,
+    /// Everyone that has to do with the map, as they were in that instant.
+    suspects: Suspects,
+    /// Whether the other one is known for sure.
+    proven: bool,
+}
+
+impl Session<'_> {
+    /// Looks into a thread that is about to end the process. `None` if it is not because of a map, or somebody is caught
+    /// already.
+    pub(crate) fn catch(&mut self, tid: i32) -> Option<Catch> {
+        self.tracer.stop_all(PATIENCE);
+        let Some(mut caught) = self.look(tid) else {
+            self.tracer.resume(tid, 0);
+            self.tracer.resume_all();
+            return None;
+        };
+        let program = self.program.as_ref()?;
+        let target = program.process.target();
+        let report = facts::fatal(&target, &caught.first, HELD);
+        let others = facts::inside(&target, &caught.first, &caught.suspects);
+        caught.proven = !others.is_empty();
+        // Armed before anyone goes on.
+        let touches = if caught.proven { None } else { self.record(&caught) };
+        self.tracer.resume_all();
+        self.lines.show(&report);
+        for other in &others {
+            self.lines.show(other);
+        }
+        if let Some(touches) = touches {
+            self.watch(&mut caught, touches);
+        }
+        Some(caught)
+    }
+
+    /// Takes the places of all threads and goroutines, which stand.
+    fn look(&self, tid: i32) -> Option<Catch> {
+        let process = &self.program.as_ref()?.process;
+        let target = process.target();
+        let threads: Vec<ThreadRegisters> =
+            self.tracer.standing().filter_map(|tid| registers(&self.tracer, tid)).collect();
+        let own = threads.iter().find(|thread| thread.tid == tid.cast_unsigned())?;
+        let first = fatal::of_thread(&target, own)?;
+        let suspects = first.map.as_ref().and_then(|map| {
+            let found = suspects::find(&target, &first, map, &threads, &|| false);
+            found.inspect_err(|error| say(&format!("the other goroutines cannot be looked at: {error}"))).ok()
+        });
+        Some(Catch { first, held: vec![tid], suspects: suspects.unwrap_or_default(), proven: false })
+    }
+
+    /// Begins to record who uses the map.
+    fn record(&self, caught: &Catch) -> Option<Touches> {
+        if self.args.wait.is_zero() {
+            return None;
+        }
+        let process = &self.program.as_ref()?.process;
+        let Some(map) = caught.first.map.as_ref().and_then(|map| map.value.as_ref()) else {
+            say(&"who else uses the map is not watched: the program does not tell where it is");
+            return None;
+        };
+        let touches = Touches::begin(process, self.tracer.pid(), map);
+        touches.inspect_err(|error| say(&format!("who else uses the map cannot be watched: {error}"))).ok()
+    }
+
+    /// Watches who else uses the map, while those who are about to end the process are held.
+    fn watch(&mut self, caught: &mut Catch, mut touches: Touches) {
+        let seconds = self.args.wait.as_secs_f64();
+        say(&format!("it is held; watching for {seconds} s who else uses the map"));
+        let began = Instant::now();
+        let deadline = began + self.args.wait;
+        loop {
+            let next = self.next(Some(deadline.min(Instant::now() + TICK)));
+            let Some(program) = &self.program else { return };
+            let target = program.process.target();
+            touches.read(&target);
+            match next {
+                Next::Time if Instant::now() < deadline => {
+                    if threads::world_is_stopped(&target) {
+                        say(&"the garbage collector waits for the held goroutine, and all others wait for it");
+                        break;
+                    }
+                }
+                Next::Fatal(tid) => self.hold_too(caught, tid),
+                Next::Time | Next::Executes | Next::Ended(_) | Next::Asked => break,
+            }
+        }
+        let Some(program) = &self.program else { return };
+        let target = program.process.target();
+        let (users, lost) = touches.finish(&target);
+        let seconds = began.elapsed().as_secs_f64();
+        self.lines.show(&facts::users(&target, &users, seconds, lost));
+        if !caught.proven
+            && let Some(other) = facts::most_likely(&target, &caught.first, &caught.suspects, &users, seconds)
+        {
+            self.lines.show(&other);
+        }
+    }
+
+    /// Another one is about to end the process, while the first is held.
+    fn hold_too(&mut self, caught: &mut Catch, tid: i32) {
+        let Some(program) = &self.program else { return };
+        let target = program.process.target();
+        let dying = registers(&self.tracer, tid).and_then(|thread| fatal::of_thread(&target, &thread));
+        let Some(dying) = dying else {
+            // Of something else, and with it the process.
+            self.tracer.resume(tid, 0);
+            return;
+        };
+        caught.held.push(tid);
+        self.lines.show(&facts::fatal(&target, &dying, HELD));
+        if let Some(other) = facts::both_dying(&target, &caught.first, &dying) {
+            caught.proven = true;
+            self.lines.show(&other);
+        }
+    }
+}

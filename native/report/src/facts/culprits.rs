@@ -1,0 +1,193 @@
+//! Who ends a process because of a map, and who the other one is.
+
+use std::cmp::Reverse;
+
+use gotarget::fatal::{Fatal, Sureness};
+use gotarget::stack::{self, Pc};
+use gotarget::suspects::{Clue, Recent, Suspect, Suspects};
+use gotarget::users::{Use, User, Users};
+use gotarget::{RuntimeAddr, Target, goroutine};
+use race::Kind;
+
+use super::subject;
+use crate::{Certainty, CulpritReport, FatalMap, FatalReport, Frame, Party, Subject, UseLine, UserLine, UserList};
+
+/// A goroutine that ends the process because it found a map used by another one. `whereabouts` says what is
+/// done about it, as `held before its end`.
+pub fn fatal(target: &Target<'_>, fatal: &Fatal, whereabouts: &str) -> FatalReport {
+    let map = fatal.map.as_ref().map(|map| {
+        let go = target.program.version().text.trim_start_matches("go").to_owned();
+        let unknown = || Subject {
+            expression: format!("the map at {}", map.header),
+            type_name: "map of unknown type".to_owned(),
+            address: map.header.0,
+            go,
+        };
+        FatalMap {
+            subject: map.value.as_ref().map_or_else(unknown, |value| subject(target.program, value)),
+            local_of: map.local_of.clone(),
+            doubt: match map.sureness {
+                Sureness::Proven => None,
+                Sureness::Reread => Some("(what it was taken from may hold another map by now)"),
+                Sureness::Likely => Some("(what tells its address is contradictory: it may be another map)"),
+            },
+        }
+    });
+    let g = fatal.goroutine;
+    let access = party(target, fatal.kind, g, Some(fatal.thread), &fatal.stack, whereabouts);
+    FatalReport { map, message: fatal.message.clone(), access: Party { goroutine: fatal.goid, ..access } }
+}
+
+/// Whether two accesses of one map at the same time are a race.
+fn is_race(first: Kind, second: Kind) -> bool {
+    first.is_write() || second.is_write()
+}
+
+/// The map's header.
+fn map(fatal: &Fatal) -> Option<RuntimeAddr> {
+    Some(fatal.map.as_ref()?.header)
+}
+
+/// Those who were in the map at the very moment in which `first` was about to end the process.
+pub fn inside(target: &Target<'_>, first: &Fatal, suspects: &Suspects) -> Vec<CulpritReport> {
+    let Some(map) = map(first) else { return Vec::new() };
+    let culprit = |suspect: &Suspect| {
+        let evidence = suspect.evidence.iter().find(|evidence| matches!(evidence.clue, Clue::Inside | Clue::Dies))?;
+        let kind = evidence.kind.filter(|kind| is_race(first.kind, *kind))?;
+        let whereabouts = match evidence.clue {
+            Clue::Dies => "about to end the process too",
+            _ => "inside the map at that moment",
+        };
+        let reason = format!("{whereabouts}, so both were in the map at the same time");
+        Some(of_suspect(target, map, suspect, kind, Certainty::Proven, reason, whereabouts))
+    };
+    suspects.list.iter().filter_map(culprit).collect()
+}
+
+/// The overlap of two that are about to end the process: both are still in the map.
+pub fn both_dying(target: &Target<'_>, first: &Fatal, second: &Fatal) -> Option<CulpritReport> {
+    let map = map(first).filter(|header| Some(*header) == map(second) && is_race(first.kind, second.kind))?;
+    let whereabouts = "about to end the process too";
+    let access = party(target, second.kind, second.goroutine, Some(second.thread), &second.stack, whereabouts);
+    let reasons = vec![format!("{whereabouts}, so both were in the map at the same time")];
+    Some(CulpritReport { address: map.0, certainty: Certainty::Proven, reasons, access })
+}
+
+/// The one for which most speaks: by what was recorded after, and by what was on the stacks.
+pub fn most_likely(
+    target: &Target<'_>,
+    first: &Fatal,
+    suspects: &Suspects,
+    users: &Users,
+    seconds: f64,
+) -> Option<CulpritReport> {
+    let map = map(first)?;
+    // The runtime ends a process only if it finds the mark of a writer, or its own mark gone.
+    let writers: Vec<(&User, &Use)> = users.all().iter().filter_map(|user| Some((user, user.writes()?))).collect();
+    let rank = |g: RuntimeAddr| {
+        let position = suspects.list.iter().position(|suspect| suspect.goroutine.g == g);
+        position.unwrap_or(usize::MAX)
+    };
+    let best = writers.iter().min_by_key(|(user, used)| (rank(user.g), Reverse(used.count)));
+    if let Some((user, used)) = best {
+        let times = if used.count == 1 { "once".to_owned() } else { format!("{} times", used.count) };
+        let wrote = format!("wrote to it {times} within {seconds:.1} s");
+        let (certainty, reason) = match writers.len() {
+            1 => (Certainty::Likely, format!("{wrote}, and nobody else did")),
+            others => (Certainty::Possible, format!("{wrote}, as {} did", goroutines(others - 1))),
+        };
+        let mut reasons = vec![reason];
+        reasons.extend(suspects.list.iter().find(|suspect| suspect.goroutine.g == user.g).and_then(clue));
+        let scene = &used.scene;
+        let access = party(target, used.kind, Some(user.g), Some(scene.thread), &scene.stack, &wrote);
+        return Some(CulpritReport { address: map.0, certainty, reasons, access });
+    }
+    let suspect = suspects.list.iter().find(|suspect| suspect.evidence.iter().any(|evidence| evidence.is_write()))?;
+    let kind = suspect.evidence.iter().filter(|evidence| evidence.is_write()).find_map(|evidence| evidence.kind)?;
+    let certainty = if suspects.list.len() == 1 { Certainty::Likely } else { Certainty::Possible };
+    Some(of_suspect(target, map, suspect, kind, certainty, clue(suspect)?, "as its stack tells"))
+}
+
+/// Who has used the map, the busiest writers first.
+pub fn users(target: &Target<'_>, users: &Users, seconds: f64, lost: u64) -> UserList {
+    let mut all: Vec<&User> = users.all().iter().collect();
+    all.sort_by_key(|user| {
+        let writes = user.writes().map_or(0, |used| used.count);
+        let all: u64 = user.uses.iter().map(|used| used.count).sum();
+        Reverse((writes, all))
+    });
+    let line = |user: &User| {
+        let line = |used: &Use| UseLine {
+            kind: used.kind.into(),
+            count: used.count,
+            stack: frames(target, &used.scene.stack),
+        };
+        UserLine { goroutine: user.goid, g: user.g.0, uses: user.uses.iter().map(line).collect() }
+    };
+    UserList { seconds, users: all.into_iter().map(line).collect(), lost }
+}
+
+fn of_suspect(
+    target: &Target<'_>,
+    map: RuntimeAddr,
+    suspect: &Suspect,
+    kind: Kind,
+    certainty: Certainty,
+    reason: String,
+    whereabouts: &str,
+) -> CulpritReport {
+    let thread = match suspect.recent {
+        Recent::Running { thread } | Recent::InSystemCall { thread } => Some(thread),
+        _ => None,
+    };
+    let access = party(target, kind, Some(suspect.goroutine.g), thread, &suspect.stack, whereabouts);
+    CulpritReport { address: map.0, certainty, reasons: vec![reason], access }
+}
+
+/// The strongest thing that speaks for a suspect, in words.
+fn clue(suspect: &Suspect) -> Option<String> {
+    let evidence = suspect.evidence.first()?;
+    let function = evidence.function.as_deref().unwrap_or("a map function");
+    Some(match evidence.clue {
+        Clue::Dies => "it was about to end the process too".to_owned(),
+        Clue::Inside => format!("it was inside {function} on this map"),
+        Clue::Returned => format!("it had just returned from {function} on this map"),
+        Clue::Called => format!("its stack has the arguments of a call of {function} on this map"),
+        Clue::Beside => format!("its stack has this map's address in a function that calls {function}"),
+        Clue::Trace => format!("the dead part of its stack has a call of {function} on this map"),
+        Clue::Place => format!("it is in a function that calls {function} on this map"),
+        Clue::Wrote => format!("the dead part of its stack has a call of {function}, on a map of this type"),
+        Clue::Could => format!("it holds a value of {function}, which may write to this map"),
+        Clue::Holds => "its stack has this map's address".to_owned(),
+        Clue::Remains => "the dead part of its stack has this map's address".to_owned(),
+    })
+}
+
+fn goroutines(count: usize) -> String {
+    if count == 1 { "1 other goroutine".to_owned() } else { format!("{count} other goroutines") }
+}
+
+/// A goroutine that does something with a map, given its stack.
+fn party(
+    target: &Target<'_>,
+    kind: Kind,
+    g: Option<RuntimeAddr>,
+    thread: Option<u32>,
+    stack: &[Pc],
+    whereabouts: &str,
+) -> Party {
+    let goroutine = g.and_then(|g| goroutine::goroutine(target, g).ok());
+    Party {
+        kind: kind.into(),
+        goroutine: goroutine.as_ref().map(|goroutine| goroutine.goid),
+        g: g.map_or(0, |g| g.0),
+        thread,
+        whereabouts: whereabouts.to_owned(),
+        stack: frames(target, stack),
+        created_by: goroutine.and_then(|goroutine| goroutine.created_by).map(Frame::from),
+    }
+}
+
+fn frames(target: &Target<'_>, stack: &[Pc]) -> Vec<Frame> {
+    stack::describe(target, stack).into_iter().map(Frame::from).collect()
+}
