@@ -37,7 +37,7 @@
       line.setAttribute("d", `M${x(time)} 0V${bottom}`);
       label.setAttribute("x", x(time) + 3);
       label.setAttribute("y", bottom + 16);
-      label.textContent = time === first ? inUnits(time, time) : `+${inUnits(time - first, step)}`;
+      label.textContent = time === first ? inUnits(time, time) : `+${inUnits(time - first, span)}`;
       axis.append(line, label);
     }
   };

@@ -127,7 +127,8 @@ fn watched(args: &WatchArgs, target: &Target<'_>, subject: Subject, quantity: &'
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     // The program may have been opened by a name that only this machine's kernel knows.
     let exe = std::fs::read_link(format!("/proc/{}/exe", args.pid));
-    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let words: Vec<String> = std::iter::once("redhanded".to_owned()).chain(words).collect();
     Watched {
         subject,
         quantity,

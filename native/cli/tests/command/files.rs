@@ -87,7 +87,7 @@ fn without_a_race_and_after_ctrl_c_the_files_are_complete() {
     assert!(lines.any(|line| line.starts_with("Watched for ") && line.ends_with("interrupted.")));
     assert_eq!(watching.said().status, 0);
     assert_eq!(names(folder.path()), ["report.html", "trace.json"]);
-    assert!(page(&folder).contains("That is no proof that they never will be."));
+    assert!(page(&folder).contains("That is no proof that there never will be."));
     let trace = trace(&folder);
     assert_eq!(trace["otherData"]["summary"]["outcome"], "interrupted");
     let windows = trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["cat"] == "window").count();

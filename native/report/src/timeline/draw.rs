@@ -41,6 +41,8 @@ pub(super) struct Picture {
     pub(super) more_threads: usize,
     /// Accesses that are drawn.
     pub(super) drawn: usize,
+    /// Whether there are windows.
+    pub(super) has_windows: bool,
 }
 
 /// A lane and its name.
@@ -100,6 +102,7 @@ pub(super) fn draw(gathered: &Gathered, quantity: &str) -> Picture {
         more_goroutines: 0,
         more_threads: 0,
         drawn: 0,
+        has_windows: !windows.is_empty(),
     };
     let rows = chosen_rows(gathered, case);
     picture.more_goroutines = gathered.rows.len() - rows.len();
@@ -309,6 +312,17 @@ pub(super) fn precisely(ns: u64) -> String {
     format!("{}.{:0digits$} {name}", ns / unit, ns % unit)
 }
 
+/// `0.5 s`, in the unit of a longer time.
+fn in_units(ns: u64, longest: u64) -> String {
+    let (unit, name) = match longest {
+        0..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "µs"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    format!("{} {name}", ns as f64 / unit as f64)
+}
+
 /// Without the zeros at the end of its decimals.
 fn trimmed(time: &str) -> String {
     match time.split_once(' ') {
@@ -404,16 +418,11 @@ impl Picture {
             .unwrap_or(u64::MAX);
         let first = self.from.div_ceil(step);
         let times = (first..).map(|number| number * step).take_while(|time| self.x(*time) < WIDTH - 50.0);
-        let (unit, name) = match step {
-            0..1_000 => (1, "ns"),
-            1_000..1_000_000 => (1_000, "µs"),
-            1_000_000..1_000_000_000 => (1_000_000, "ms"),
-            _ => (1_000_000_000, "s"),
-        };
         let start = first.saturating_mul(step);
         let label = |time: u64| match time {
             time if time == start => trimmed(&precisely(time)),
-            time => format!("+{} {name}", (time - start) / unit),
+            // All in the same unit, that of the longest.
+            time => format!("+{}", in_units(time - start, span)),
         };
         self.ticks = times.map(|time| Tick { x: format!("{:.1}", self.x(time) + 3.0), label: label(time) }).collect();
     }

@@ -62,6 +62,7 @@ pub(super) struct Kept {
 pub(super) struct Side {
     pub(super) row: Option<usize>,
     pub(super) goroutine: Option<u64>,
+    pub(super) g: u64,
     pub(super) thread: Option<u32>,
     pub(super) time_ns: u64,
     pub(super) kind: &'static str,
@@ -235,6 +236,7 @@ impl Gathered {
             // A culprit is told apart however many others there are.
             row: self.row(culprit.g, culprit.goroutine, place, true),
             goroutine: culprit.goroutine,
+            g: culprit.g,
             thread: culprit.thread,
             time_ns: culprit.time_ns,
             kind: culprit.kind,

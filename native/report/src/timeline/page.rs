@@ -241,7 +241,11 @@ impl SideView {
             position: frame.map(|frame| shown(&frame.short_position())).unwrap_or_default(),
             deed: format!("{} at {}", shown(&side.deed), precisely(side.time_ns)),
             stack: stack.collect(),
-            whereabouts: format!("{}, {}", capitalised(&thread(side.thread)), side.whereabouts),
+            whereabouts: match side.goroutine {
+                Some(_) => format!("{}, {}", capitalised(&thread(side.thread)), side.whereabouts),
+                // Its `g` is what is left to tell it by.
+                None => format!("g {:#x}, {}, {}", side.g, thread(side.thread), side.whereabouts),
+            },
             created_by: side.created_by.as_ref().map(FrameView::of),
         }
     }
@@ -313,7 +317,7 @@ fn no_proof(gathered: &Gathered) -> String {
         many => format!("{many} goroutines"),
     };
     format!(
-        "{} accesses by {who} in {}, and never were two of them inside at the same time, one of them to change it. That is no proof that they never will be.",
+        "{} accesses by {who} in {}, and no two at the same time with one of them to change it. That is no proof that there never will be.",
         gathered.accesses,
         duration(gathered.last_ns)
     )

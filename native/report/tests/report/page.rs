@@ -240,11 +240,12 @@ fn who_is_about_to_end_the_process_is_inside_until_then() {
 }
 
 #[test]
-fn a_stack_that_is_not_known_is_said() {
+fn what_is_not_known_of_a_culprit_is_said() {
     let mut race = race::race();
     race.second.stack = Vec::new();
+    race.second.goroutine = None;
     let page = page(watched(), &[Told::Race(Box::new(race))], &summary());
-    assert!(page.contains("its stack is not known"));
+    assert!(page.contains("its stack is not known") && page.contains("g 0xc000007180, thread 4712, held"), "{page}");
 }
 
 #[test]
