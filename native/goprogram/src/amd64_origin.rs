@@ -47,10 +47,17 @@ impl Origin {
         Some(Origin { add: self.add.checked_add(offset)?, ..self })
     }
 
-    /// Whether it begins with an address in the program.
-    #[must_use]
-    pub fn is_static(&self) -> bool {
-        matches!(self.root, Root::Static(_))
+    /// What another origin comes to that begins with this one's value.
+    pub(crate) fn then(mut self, inner: &Origin) -> Option<Self> {
+        for offset in &inner.loads {
+            self = self.load(*offset)?;
+        }
+        self.plus(inner.add)
+    }
+
+    /// Whether it begins with an address in the program, or with what the function was given.
+    pub(crate) fn is_from_outside(&self) -> bool {
+        matches!(self.root, Root::Static(_) | Root::Entry(_))
     }
 
     /// A value that is known before the program runs.
@@ -168,11 +175,8 @@ impl Body {
         let mut origin = self.origin(index, register)?;
         for _ in 0..MOST_LOADS {
             let (Root::Stack, Some((slot, loads))) = (origin.root, origin.loads.split_first()) else { break };
-            let mut from = self.put_aside(*slot)?;
-            for step in loads {
-                from = from.load(*step)?;
-            }
-            origin = from.plus(origin.add)?;
+            let rest = Origin { root: Root::Stack, loads: loads.to_vec(), add: origin.add };
+            origin = self.put_aside(*slot)?.then(&rest)?;
         }
         Some(origin)
     }

@@ -52,7 +52,7 @@ pub use layout::{GLayout, MLayout, RuntimeLayout};
 pub use lines::Line;
 pub use locals::Local;
 pub use location::{Location, Piece};
-pub use map_calls::{MapCall, MapCalls};
+pub use map_calls::{MapCall, MapCalls, Passed};
 pub use map_functions::{MapFunction, MapFunctionKind, Parameters};
 pub use program::{LinkAddr, Program};
 pub use register::Register;

@@ -7,7 +7,7 @@ use object::{Object, ObjectSection, SectionKind};
 
 use crate::amd64_origin::{Body, Origin};
 use crate::map_functions::MapCode;
-use crate::{Function, LinkAddr, MapFunction, Parameters, Program, Register};
+use crate::{Function, LinkAddr, MapFunction, Parameters, Program, Register, Root};
 
 /// A call of a map function by code that is not map code itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,9 +24,22 @@ pub struct MapCall {
     pub parameters: Parameters,
     /// The descriptor of the map's type, where the code has it: not in generic code.
     pub descriptor: Option<LinkAddr>,
-    /// Where the map comes from: its header's address, beginning with a package variable
-    /// ([`Root::Static`](crate::Root::Static)). `None` if it comes from elsewhere: a parameter, another call.
+    /// Where the map comes from: its header's address, beginning with a package variable ([`Root::Static`]) or with
+    /// what the caller itself was given ([`Root::Entry`]). `None` if it comes from elsewhere: another call, the heap.
     pub map: Option<Origin>,
+}
+
+/// A call that gives another function what it works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed {
+    /// The first instruction of the function that is called.
+    pub callee: LinkAddr,
+    /// The first instruction of the function that calls.
+    pub caller: LinkAddr,
+    /// The instruction after the call.
+    pub ret: LinkAddr,
+    /// Where the value comes from that was asked for, as of [`MapCall::map`].
+    pub origin: Option<Origin>,
 }
 
 /// The calls of map functions.
@@ -101,6 +114,25 @@ impl Program {
         found
     }
 
+    /// Every direct call of functions, each given by its first instruction, and where what they are given comes from,
+    /// as far as an origin that begins with [`Root::Entry`] in each of them tells.
+    pub fn passed(&self, wanted: &[(LinkAddr, Origin)]) -> Vec<Passed> {
+        let entries: Vec<LinkAddr> = wanted.iter().map(|(entry, _)| *entry).collect();
+        let mut found = Vec::new();
+        for caller in self.callers_of(&entries) {
+            let Some(body) = Body::new(self, &caller) else { continue };
+            for (index, callee, ret) in body.calls() {
+                for (_, inner) in wanted.iter().filter(|(entry, _)| *entry == callee) {
+                    let Root::Entry(register) = inner.root else { continue };
+                    let given = body.lasting_origin(index, register).filter(Origin::is_from_outside);
+                    let origin = given.and_then(|given| given.then(inner));
+                    found.push(Passed { callee, caller: caller.entry, ret, origin });
+                }
+            }
+        }
+        found
+    }
+
     /// Whether a call returns to an address.
     #[must_use]
     pub fn is_return_address(&self, addr: LinkAddr) -> bool {
@@ -136,7 +168,7 @@ impl Program {
             let register = |parameter: Option<u64>| ARGUMENTS_AMD64.get(usize::try_from(parameter?).ok()?).copied();
             let origin = |parameter| body.lasting_origin(index, register(parameter)?);
             let descriptor = origin(parameters.ty).and_then(|origin| origin.constant()).map(LinkAddr);
-            let map = origin(parameters.map).filter(Origin::is_static);
+            let map = origin(parameters.map).filter(Origin::is_from_outside);
             Some(MapCall { ret, caller: caller.entry, callee, function: kind, parameters, descriptor, map })
         };
         body.calls().filter_map(call).collect()

@@ -20,6 +20,7 @@ mod live;
 pub mod lookup;
 pub mod map;
 mod memory;
+pub mod places;
 mod process;
 pub mod query;
 pub mod recorded;

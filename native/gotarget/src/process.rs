@@ -168,6 +168,15 @@ impl Process {
         Ok(tids.into_iter().map(|tid| ThreadRegisters::running(tid.cast_unsigned())).collect())
     }
 
+    /// The signal that a core's process was killed by, where it was.
+    #[must_use]
+    pub fn signal(&self) -> Option<u64> {
+        match &self.source {
+            Source::Core(memory) => memory.signal(),
+            Source::Live(_) => None,
+        }
+    }
+
     /// Stops the process until what this gives is dropped.
     ///
     /// # Errors

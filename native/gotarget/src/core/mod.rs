@@ -109,6 +109,12 @@ impl CoreMemory {
         &self.notes.threads
     }
 
+    /// The signal that the process was killed by; `None` of a copy that was made of it while it lived.
+    #[must_use]
+    pub fn signal(&self) -> Option<u64> {
+        Some(u64::from(self.notes.signal)).filter(|signal| *signal != 0)
+    }
+
     /// The address of the program's first instruction, where the core says it.
     #[must_use]
     pub fn entry(&self) -> Option<RuntimeAddr> {

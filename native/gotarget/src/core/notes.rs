@@ -10,7 +10,9 @@ use crate::registers::{ThreadRegisters, UserRegisters, VECTORS};
 /// The owner of the notes that every core has.
 const OWNER: &[u8] = b"CORE";
 
-/// Where `struct elf_prstatus` keeps the thread's number and its registers (include/linux/elfcore.h, amd64).
+/// Where `struct elf_prstatus` keeps the signal, the thread's number and its registers (include/linux/elfcore.h,
+/// amd64).
+const PR_CURSIG: usize = 12;
 const PR_PID: usize = 32;
 const PR_REG: usize = 112;
 
@@ -36,6 +38,8 @@ pub(super) struct Mapping {
 pub(super) struct Notes {
     /// All threads; the kernel puts the one that died first.
     pub(super) threads: Vec<ThreadRegisters>,
+    /// The signal that the first of them was killed by; 0 if by none.
+    pub(super) signal: u16,
     /// The address of the program's first instruction.
     pub(super) entry: Option<u64>,
     /// The files that were mapped.
@@ -53,7 +57,12 @@ impl Notes {
                 continue;
             }
             match note.n_type(LittleEndian) {
-                NT_PRSTATUS => self.threads.extend(thread(note.desc())),
+                NT_PRSTATUS => {
+                    if self.threads.is_empty() {
+                        self.signal = signal(note.desc()).unwrap_or(0);
+                    }
+                    self.threads.extend(thread(note.desc()));
+                }
                 // It follows the other registers of the same thread.
                 NT_FPREGSET => {
                     if let (Some(thread), Some(bytes)) = (self.threads.last_mut(), note.desc().get(VECTORS..)) {
@@ -81,6 +90,10 @@ impl Notes {
 
 fn word(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
+}
+
+fn signal(bytes: &[u8]) -> Option<u16> {
+    Some(u16::from_le_bytes(bytes.get(PR_CURSIG..PR_CURSIG + 2)?.try_into().ok()?))
 }
 
 fn thread(bytes: &[u8]) -> Option<ThreadRegisters> {

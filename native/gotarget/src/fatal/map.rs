@@ -60,14 +60,25 @@ pub(super) fn find(target: &Target<'_>, frames: &[UnwoundFrame], depths: RangeIn
         (false, true) => Sureness::Reread,
         (false, false) => Sureness::Proven,
     };
+    let descriptor = found.iter().filter(|map| map.header == header).find_map(|map| map.descriptor);
+    Some(describe(target, frames, called, header, descriptor, sureness))
+}
+
+/// A map by its address, with its type and a name, given the depth of the map function that works on it.
+pub(super) fn describe(
+    target: &Target<'_>,
+    frames: &[UnwoundFrame],
+    called: usize,
+    header: RuntimeAddr,
+    descriptor: Option<RuntimeAddr>,
+    sureness: Sureness,
+) -> Doomed {
     let mut local_of = None;
     let name = expression::name_of(target, header).or_else(|| expression::path_to(target, header)).or_else(|| {
         let (name, function) = local(target, frames, called, header)?;
         local_of = Some(function);
         Some(name)
     });
-    let mut same = found.iter().filter(|map| map.header == header);
-    let descriptor = same.find_map(|map| map.descriptor);
     let ty = descriptor.and_then(|descriptor| type_at(target, descriptor));
     let value = ty.map(|(ty, type_name)| MapValue {
         expression: name.clone().unwrap_or_else(|| format!("({type_name}){header}")),
@@ -75,7 +86,7 @@ pub(super) fn find(target: &Target<'_>, frames: &[UnwoundFrame], depths: RangeIn
         ty,
         header,
     });
-    Some(Doomed { header, named: name.is_some(), value, local_of, descriptor, sureness })
+    Doomed { header, named: name.is_some(), value, local_of, descriptor, sureness }
 }
 
 /// How many ways lead to the same map.
@@ -85,7 +96,7 @@ fn votes(found: &[MapArgument], map: &MapArgument) -> usize {
 
 /// Whether a header is where an address leads, as far as can be told. That of a map that two have written may
 /// be damaged.
-fn looks_like_a_map(target: &Target<'_>, header: RuntimeAddr) -> bool {
+pub(super) fn looks_like_a_map(target: &Target<'_>, header: RuntimeAddr) -> bool {
     match map::header_at(target, header) {
         Ok(facts) => facts.findings.iter().all(|finding| finding.verdict != Verdict::Damaged),
         Err(Error::Program(_)) => true,

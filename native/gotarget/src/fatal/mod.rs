@@ -2,6 +2,8 @@
 //! what words. As it is at the first instruction of the fatal function, and later, up to the last signal: in a
 //! process that stands still, or in its core.
 
+mod elsewhere;
+mod end;
 mod map;
 
 use goprogram::Register;
@@ -16,6 +18,7 @@ use crate::stack::Pc;
 use crate::target::Target;
 use crate::threads::{self, kind_of, map_code};
 
+pub use end::{End, Scene, end};
 pub use map::{Doomed, Sureness};
 
 /// A goroutine that ends the process because it found a map used by another one at the same time.
@@ -71,6 +74,22 @@ pub fn of_thread(target: &Target<'_>, thread: &ThreadRegisters) -> Option<Fatal>
         map: map::find(target, &frames, depth + 1..=called),
         stack: frames.get(depth..)?.iter().map(|frame| frame.pc).collect(),
     })
+}
+
+/// The fatal map access that a process which stands still ends of: of several threads the first that came to it.
+/// Where its own stack doesn't tell the map, the stacks of the others may.
+#[must_use]
+pub fn find(target: &Target<'_>, threads: &[ThreadRegisters]) -> Option<Fatal> {
+    let (thread, mut fatal) = end::first(target, threads)?;
+    fatal.map = fatal.map.or_else(|| map_elsewhere(target, thread));
+    Some(fatal)
+}
+
+/// The map that a thread is about to end the process for, by the stacks of other goroutines: of a reader, which since
+/// Go 1.24 may keep nothing of the map once it has found it being written. `None` if that leaves several.
+#[must_use]
+pub fn map_elsewhere(target: &Target<'_>, thread: &ThreadRegisters) -> Option<Doomed> {
+    elsewhere::find(target, thread)
 }
 
 /// The depth of the fatal function that map code has called: the outermost if one calls another.

@@ -7,6 +7,7 @@ use std::ops::Range;
 use goprogram::{Function, LinkAddr, MapCall, MapFunction, Register};
 use race::Kind;
 
+use super::MapTypes;
 use super::scan::Stack;
 use crate::argument;
 use crate::fatal::Doomed;
@@ -113,7 +114,7 @@ impl<'a> Wanted<'a> {
             writers: OnceCell::new(),
             returns: RefCell::default(),
         };
-        let mut types = Types { target, wanted: descriptor, known: HashMap::new() };
+        let mut types = MapTypes::new(target, descriptor);
         for call in target.program.map_calls().iter() {
             if !call.descriptor.is_none_or(|descriptor| types.may_be(target.bias.to_runtime(descriptor))) {
                 continue;
@@ -386,28 +387,6 @@ impl<'a> Wanted<'a> {
     fn of_call(&self, clue: Clue, call: &MapCall, at: Option<Pc>) -> Evidence {
         let function = self.target.program.function_at(call.callee).map(|function| function.name);
         Evidence { clue, kind: kind_of(call.function.kind), function, at }
-    }
-}
-
-/// Descriptors of map types that may be of the same map: `type table map[int]int` and `map[int]int` have two.
-struct Types<'a> {
-    target: &'a Target<'a>,
-    wanted: Option<RuntimeAddr>,
-    known: HashMap<RuntimeAddr, bool>,
-}
-
-impl Types<'_> {
-    fn may_be(&mut self, descriptor: RuntimeAddr) -> bool {
-        let Some(wanted) = self.wanted.filter(|wanted| *wanted != descriptor) else { return true };
-        let target = self.target;
-        *self.known.entry(descriptor).or_insert_with(|| {
-            let Ok(layout) = target.program.abi_layout() else { return false };
-            let part = |ty: RuntimeAddr, offset: u64| target.pointer(ty.plus(offset)).ok();
-            [layout.map.key, layout.map.elem].into_iter().all(|offset| {
-                let own = part(wanted, offset);
-                own.is_some() && own == part(descriptor, offset)
-            })
-        })
     }
 }
 

@@ -5,7 +5,8 @@
 
 mod evidence;
 mod recent;
-mod scan;
+pub(crate) mod scan;
+mod types;
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -24,6 +25,7 @@ use scan::Resting;
 
 pub use evidence::{Clue, Evidence};
 pub use recent::Recent;
+pub(crate) use types::MapTypes;
 
 /// A goroutine that may have been the other side.
 #[derive(Clone, Debug)]

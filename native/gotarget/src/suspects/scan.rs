@@ -19,47 +19,47 @@ const BELOW: u64 = 1 << 16;
 
 /// What the runtime keeps of a goroutine that matters here.
 #[derive(Clone, Debug)]
-pub(super) struct Resting {
-    pub(super) g: RuntimeAddr,
+pub(crate) struct Resting {
+    pub(crate) g: RuntimeAddr,
     /// `atomicstatus`, without the scan bit.
-    pub(super) status: u64,
+    pub(crate) status: u64,
     /// Its stack, all of it.
-    pub(super) stack: Range<u64>,
+    pub(crate) stack: Range<u64>,
     /// Where it is to go on.
-    pub(super) sp: u64,
+    pub(crate) sp: u64,
     /// Its first function.
-    pub(super) startpc: u64,
+    pub(crate) startpc: u64,
     /// Since when it has waited, if a garbage collection has found it waiting; else 0.
-    pub(super) waitsince: u64,
+    pub(crate) waitsince: u64,
 }
 
 /// A part of a goroutine's stack.
-pub(super) struct Stack {
+pub(crate) struct Stack {
     /// The address of the first byte.
-    pub(super) base: u64,
-    pub(super) bytes: Vec<u8>,
+    pub(crate) base: u64,
+    pub(crate) bytes: Vec<u8>,
     /// The stack pointer: what lies below is dead.
-    pub(super) sp: u64,
+    pub(crate) sp: u64,
     /// Whether the stack is larger than what was read of it.
-    pub(super) is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 impl Stack {
     /// The word at an address.
-    pub(super) fn word(&self, addr: u64) -> Option<u64> {
+    pub(crate) fn word(&self, addr: u64) -> Option<u64> {
         let from = usize::try_from(addr.checked_sub(self.base)?).ok()?;
         self.bytes.get(from..)?.first_chunk().copied().map(u64::from_le_bytes)
     }
 
     /// All words, with their addresses.
-    pub(super) fn words(&self) -> impl Iterator<Item = (u64, u64)> {
+    pub(crate) fn words(&self) -> impl Iterator<Item = (u64, u64)> {
         let (words, _) = self.bytes.as_chunks();
         (self.base..).step_by(8).zip(words.iter().copied().map(u64::from_le_bytes))
     }
 }
 
 /// The addresses of all `g`s, of goroutines that have ended too.
-pub(super) fn all(target: &Target<'_>) -> Result<Vec<RuntimeAddr>, Error> {
+pub(crate) fn all(target: &Target<'_>) -> Result<Vec<RuntimeAddr>, Error> {
     let mut all = Vec::new();
     goroutine::each(target, &mut |g| {
         all.push(g);
@@ -88,7 +88,7 @@ fn resting(target: &Target<'_>, g: RuntimeAddr) -> Option<Resting> {
 
 /// Visits each goroutine with its stack. `sp` gives the stack pointer of one that a thread runs. Counts those
 /// whose stack cannot be read.
-pub(super) fn each(
+pub(crate) fn each(
     target: &Target<'_>,
     all: &[RuntimeAddr],
     dead: &HashSet<u64>,

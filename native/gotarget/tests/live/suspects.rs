@@ -27,11 +27,10 @@ fn caught(dead: &Dead) -> Option<Result<(), String>> {
     let process = dead.process();
     let target = process.target();
     let threads = process.threads().unwrap();
-    let mut fatals = threads.iter().filter_map(|thread| fatal::of_thread(&target, thread));
-    let fatal = fatals.find(|fatal| fatal.goid == Some(dead.goid())).unwrap();
+    let fatal = fatal::find(&target, &threads).unwrap();
     let map = fatal.map.as_ref()?;
     let found = suspects::find(&target, &fatal, map, &threads, &|| false).unwrap();
-    let dying = racer(&process, dead.goid());
+    let dying = racer(&process, fatal.goid.unwrap());
     let first = found.list.first().and_then(|suspect| racer(&process, suspect.goroutine.goid));
     let seen = found.list.iter().map(|suspect| {
         let stack = stack::describe(&target, &suspect.stack).into_iter().map(|frame| frame.function);

@@ -1,0 +1,142 @@
+//! What a process ends of, if it isn't a map.
+
+use goprogram::Register;
+
+use super::{Fatal, message, name, of_thread};
+use crate::argument;
+use crate::expression::{At, Place};
+use crate::frames::UnwoundFrame;
+use crate::goroutine;
+use crate::memory::{RuntimeAddr, read_bytes};
+use crate::registers::ThreadRegisters;
+use crate::stack::Pc;
+use crate::target::Target;
+use crate::threads;
+use crate::value::{Limits, Values};
+
+/// How a process comes to its end.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// A map is used by two goroutines.
+    Map(Box<Fatal>),
+    /// The runtime ends it for another reason.
+    Fatal {
+        /// What Go says after `fatal error: `; `None` if it can't be read.
+        message: Option<String>,
+        /// Where.
+        scene: Scene,
+    },
+    /// A panic that nobody recovers.
+    Panic {
+        /// What it was called with; `None` if that can't be found.
+        value: Option<Place>,
+        /// Where.
+        scene: Scene,
+    },
+    /// A signal.
+    Signal {
+        /// Its number.
+        signal: u64,
+        /// Where it came.
+        scene: Scene,
+    },
+    /// Nothing: it runs, or has ended well.
+    Nothing,
+}
+
+/// Where a process ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// The kernel's number of the thread.
+    pub thread: u32,
+    /// The goroutine's number; `None` where there is none.
+    pub goid: Option<u64>,
+    /// The stack from the function that ends the process outwards.
+    pub stack: Vec<Pc>,
+}
+
+/// The functions that end the process with a message.
+const FATAL: [&str; 2] = ["runtime.fatal", "runtime.throw"];
+
+/// Signals that a debugger stops a process with: a copy that it makes then has them, and it was not killed.
+const STOPS: [u64; 3] = [5, 19, 23];
+
+/// A goroutine that waits inside the fatal function for another one to be done with it is not the first.
+const WAITS: [&str; 2] = ["runtime.lock2", "runtime.futexsleep"];
+
+/// What a process that stands still, or is in a core, ends of. `signal` is what the core says that it was killed by.
+#[must_use]
+pub fn end(target: &Target<'_>, threads: &[ThreadRegisters], signal: Option<u64>) -> End {
+    if let Some(fatal) = super::find(target, threads) {
+        return End::Map(Box::new(fatal));
+    }
+    let walks: Vec<Walk> = threads.iter().map(|thread| Walk::new(target, thread)).collect();
+    let fatal = walks.iter().find_map(|walk| Some((walk, walk.outermost(target, &FATAL)?)));
+    if let Some((walk, depth)) = fatal {
+        return End::Fatal { message: message(target, &walk.frames, depth), scene: walk.scene(target, depth) };
+    }
+    if let Some((walk, depth)) = walks.iter().find_map(|walk| {
+        walk.outermost(target, &["runtime.fatalpanic"])?;
+        Some((walk, walk.outermost(target, &["runtime.gopanic"])?))
+    }) {
+        return End::Panic { value: walk.panic_value(target), scene: walk.scene(target, depth) };
+    }
+    let killed = walks.iter().find_map(|walk| {
+        let died = walk.outermost(target, &["runtime.dieFromSignal", "runtime.crash"])?;
+        let handler = walk.outermost(target, &["runtime.sighandler"])?;
+        let number = argument::entered_with(target, &walk.frames, handler, Register::Rax)?;
+        (died < handler).then_some((walk, number.value))
+    });
+    if let Some((walk, number)) = killed {
+        return End::Signal { signal: number, scene: walk.scene(target, 0) };
+    }
+    match (signal, walks.first()) {
+        // The kernel puts the thread first that it killed the process for.
+        (Some(signal), Some(walk)) if !STOPS.contains(&signal) => End::Signal { signal, scene: walk.scene(target, 0) },
+        _ => End::Nothing,
+    }
+}
+
+/// The goroutine that ends the process because of a map: of several, the one that is not waiting for another to be
+/// done.
+pub(super) fn first<'t>(target: &Target<'_>, threads: &'t [ThreadRegisters]) -> Option<(&'t ThreadRegisters, Fatal)> {
+    let fatals = threads.iter().filter_map(|thread| Some((thread, of_thread(target, thread)?)));
+    let waits = |thread: &ThreadRegisters| Walk::new(target, thread).outermost(target, &WAITS).is_some();
+    fatals.min_by_key(|(thread, _)| waits(thread))
+}
+
+/// A thread's stack.
+struct Walk {
+    thread: u32,
+    goroutine: Option<RuntimeAddr>,
+    frames: Vec<UnwoundFrame>,
+}
+
+impl Walk {
+    fn new(target: &Target<'_>, thread: &ThreadRegisters) -> Self {
+        let (goroutine, frames) = threads::walk(target, thread);
+        Walk { thread: thread.tid, goroutine, frames }
+    }
+
+    /// The depth of the outermost frame of one of these functions.
+    fn outermost(&self, target: &Target<'_>, functions: &[&str]) -> Option<usize> {
+        let is_it = |frame| name(target, frame).is_some_and(|name| functions.contains(&name.as_str()));
+        self.frames.iter().rposition(is_it)
+    }
+
+    fn scene(&self, target: &Target<'_>, depth: usize) -> Scene {
+        let stack = self.frames.iter().skip(depth).map(|frame| frame.pc).collect();
+        let goid = self.goroutine.and_then(|g| goroutine::goid(target, g).ok());
+        Scene { thread: self.thread, goid, stack }
+    }
+
+    /// What the goroutine has panicked with: the runtime keeps it while it panics.
+    fn panic_value(&self, target: &Target<'_>) -> Option<Place> {
+        let field = |ty, name| target.program.field_offset(ty, name).ok();
+        let panic = target.pointer(self.goroutine?.plus(field("runtime.g", "_panic")?)).ok()?;
+        let argument = panic.plus(field("runtime._panic", "arg")?);
+        let bytes = read_bytes(target.memory, argument, 16).ok()?;
+        let (ty, at): (_, At) = Values::new(*target, Limits::default()).held(&bytes, true)?;
+        Some(Place { expression: "panic".to_owned(), ty, at })
+    }
+}
