@@ -48,6 +48,15 @@ fn map(fatal: &Fatal) -> Option<RuntimeAddr> {
     Some(fatal.map.as_ref()?.header)
 }
 
+/// How sure it is that two were in the map at the same time, where that is what was seen.
+fn met(first: &Fatal) -> Certainty {
+    match first.map.as_ref().map(|map| map.sureness) {
+        Some(Sureness::Proven) => Certainty::Proven,
+        // It may have been another map.
+        _ => Certainty::Likely,
+    }
+}
+
 /// Those who were in the map at the very moment in which `first` was about to end the process.
 pub fn inside(target: &Target<'_>, first: &Fatal, suspects: &Suspects) -> Vec<CulpritReport> {
     let Some(map) = map(first) else { return Vec::new() };
@@ -59,7 +68,7 @@ pub fn inside(target: &Target<'_>, first: &Fatal, suspects: &Suspects) -> Vec<Cu
             _ => "inside the map at that moment",
         };
         let reason = format!("{whereabouts}, so both were in the map at the same time");
-        Some(of_suspect(target, map, suspect, kind, Certainty::Proven, reason, whereabouts))
+        Some(of_suspect(target, map, suspect, kind, met(first), reason, whereabouts))
     };
     suspects.list.iter().filter_map(culprit).collect()
 }
@@ -70,10 +79,11 @@ pub fn both_dying(target: &Target<'_>, first: &Fatal, second: &Fatal) -> Option<
     let whereabouts = "about to end the process too";
     let access = party(target, second.kind, second.goroutine, Some(second.thread), &second.stack, whereabouts);
     let reasons = vec![format!("{whereabouts}, so both were in the map at the same time")];
-    Some(CulpritReport { address: map.0, certainty: Certainty::Proven, reasons, access })
+    Some(CulpritReport { address: map.0, certainty: met(first), reasons, access })
 }
 
-/// The one for which most speaks: by what was recorded after, and by what was on the stacks.
+/// The one for which most speaks: by who has used the map while `first` was held in it, or else by what is on the
+/// stacks.
 pub fn most_likely(
     target: &Target<'_>,
     first: &Fatal,
@@ -92,15 +102,16 @@ pub fn most_likely(
     if let Some((user, used)) = best {
         let times = if used.count == 1 { "once".to_owned() } else { format!("{} times", used.count) };
         let wrote = format!("wrote to it {times} within {seconds:.1} s");
-        let (certainty, reason) = match writers.len() {
-            1 => (Certainty::Likely, format!("{wrote}, and nobody else did")),
-            others => (Certainty::Possible, format!("{wrote}, as {} did", goroutines(others - 1))),
-        };
-        let mut reasons = vec![reason];
+        // A lock would have kept it out as long as the first one was held inside.
+        let mut reasons =
+            vec![format!("{wrote}, while the first one was held inside the map: no lock keeps them apart")];
+        if writers.len() > 1 {
+            reasons.push(format!("so did {}", goroutines(writers.len() - 1)));
+        }
         reasons.extend(suspects.list.iter().find(|suspect| suspect.goroutine.g == user.g).and_then(clue));
         let scene = &used.scene;
         let access = party(target, used.kind, Some(user.g), Some(scene.thread), &scene.stack, &wrote);
-        return Some(CulpritReport { address: map.0, certainty, reasons, access });
+        return Some(CulpritReport { address: map.0, certainty: met(first), reasons, access });
     }
     let suspect = suspects.list.iter().find(|suspect| suspect.evidence.iter().any(|evidence| evidence.is_write()))?;
     let kind = suspect.evidence.iter().filter(|evidence| evidence.is_write()).find_map(|evidence| evidence.kind)?;
