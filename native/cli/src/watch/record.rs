@@ -237,6 +237,12 @@ impl<'a> Recording<'a> {
         if let Some(error) = self.failed {
             return Err(error);
         }
+        if recorder.late() > 0 {
+            self.notes.push(format!(
+                "{} threads were just being made when the watch began, and were watched a little later.",
+                recorder.late()
+            ));
+        }
         // The last that came may have shown it.
         let outcome = if self.report.is_some() { Outcome::Overlap } else { outcome };
         if let Some((report, _)) = &self.report {

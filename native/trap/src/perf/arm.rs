@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -14,7 +15,27 @@ use crate::{At, Error, threads_of};
 
 /// Breakpoints in every thread of a process, also in those that it makes later. They are gone when this is dropped.
 #[derive(Debug)]
-pub struct Armed(Vec<Counter>);
+pub struct Armed {
+    pid: i32,
+    /// The processors; `None` for all.
+    cpus: Vec<Option<usize>>,
+    builders: Vec<Builder<'static>>,
+    counters: Vec<Counter>,
+    /// The threads that have them by now.
+    known: BTreeSet<i32>,
+    /// How many breakpoints a thread can have beside ours.
+    free: Option<usize>,
+}
+
+/// Does something with an event before it is switched on, given the number of its processor among all.
+pub(super) type Prepare<'a> = dyn FnMut(&Counter, usize) -> io::Result<()> + 'a;
+
+/// A thread that is just making another when it gets its breakpoints may not pass them on. It takes no longer, as a
+/// rule.
+const BIRTH: Duration = Duration::from_millis(1);
+
+/// A process that makes threads faster than they can be given breakpoints is not waited for any longer.
+const LONGEST: Duration = Duration::from_secs(2);
 
 impl Armed {
     /// Breakpoints that only count: see [`Armed::count`].
@@ -22,70 +43,88 @@ impl Armed {
     /// # Errors
     /// There is no such process, or the system does not let us watch it.
     pub fn counting(pid: i32, places: &[At]) -> Result<Self, Error> {
-        let mut builders: Vec<_> = places.iter().map(|at| at.builder()).collect();
-        Armed::open(pid, &mut builders, &[None], &mut |_, _| Ok(()))
-    }
-
-    /// Opens events in every thread and on every processor, and switches them on; `prepare` gets each before that, with
-    /// the number of its processor among `cpus`.
-    pub(super) fn open(
-        pid: i32,
-        builders: &mut [Builder<'static>],
-        cpus: &[Option<usize>],
-        prepare: &mut dyn FnMut(&Counter, usize) -> io::Result<()>,
-    ) -> Result<Self, Error> {
-        allow_many_files();
-        let mut armed = Armed(Vec::new());
-        let mut known = BTreeSet::new();
-        // How many breakpoints a thread can have beside ours.
-        let mut free = None;
-        // A thread that has none yet may make others meanwhile. Once none has come, all have them, or will inherit them.
-        loop {
-            let tids = threads_of(pid).map_err(|_| Error::Ended { pid })?;
-            let new: Vec<_> = tids.into_iter().filter(|tid| known.insert(*tid)).collect();
-            if new.is_empty() {
-                break;
-            }
-            let first = free.is_none();
-            for tid in new {
-                if free.is_none() {
-                    free = free_slots(tid);
-                } else if !first && free_slots(tid) < free {
-                    // A thread that has them has made it, and it has inherited them.
-                    continue;
-                }
-                match armed.open_in(tid, builders, cpus, prepare) {
-                    Ok(()) => {}
-                    // It has ended since it was listed.
-                    Err(error) if is(&error, Errno::ESRCH) => {}
-                    Err(error) => return Err(refused(pid, error)),
-                }
-            }
-        }
-        if armed.0.is_empty() {
-            return Err(Error::Ended { pid });
-        }
-        armed.0.iter_mut().try_for_each(Counter::enable).map_err(|error| refused(pid, error))?;
+        let mut armed = Armed::new(pid, vec![None]);
+        armed.add(places.iter().map(|at| at.builder()).collect(), &mut |_, _| Ok(()))?;
         Ok(armed)
     }
 
-    fn open_in(
-        &mut self,
-        tid: i32,
-        builders: &mut [Builder<'static>],
-        cpus: &[Option<usize>],
-        prepare: &mut dyn FnMut(&Counter, usize) -> io::Result<()>,
-    ) -> io::Result<()> {
-        for builder in builders {
-            builder.observe_pid(tid);
-            for (number, cpu) in cpus.iter().enumerate() {
-                let builder = match cpu {
-                    Some(cpu) => builder.one_cpu(*cpu),
-                    None => builder.any_cpu(),
-                };
-                let counter = builder.build()?;
+    /// None so far.
+    pub(super) fn new(pid: i32, cpus: Vec<Option<usize>>) -> Self {
+        allow_many_files();
+        Armed { pid, cpus, builders: Vec::new(), counters: Vec::new(), known: BTreeSet::new(), free: None }
+    }
+
+    /// Sets more breakpoints.
+    pub(super) fn add(&mut self, builders: Vec<Builder<'static>>, prepare: &mut Prepare<'_>) -> Result<(), Error> {
+        let had = self.builders.len();
+        let listed = self.threads()?;
+        self.free = self.free.or_else(|| listed.iter().find_map(|tid| free_slots(*tid, None).ok()));
+        self.builders.extend(builders);
+        // None of these can have inherited what is new.
+        for tid in listed {
+            let is_new = self.known.insert(tid);
+            self.open_in(tid, is_new && had > 0, had, prepare)?;
+        }
+        if self.counters.is_empty() {
+            return Err(Error::Ended { pid: self.pid });
+        }
+        let begun = Instant::now();
+        self.catch_up(prepare)?;
+        loop {
+            std::thread::sleep(BIRTH);
+            if self.catch_up(prepare)? == 0 || begun.elapsed() > LONGEST {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sets the breakpoints in threads that have been made and have not inherited them all. Returns in how many.
+    pub(super) fn catch_up(&mut self, prepare: &mut Prepare<'_>) -> Result<usize, Error> {
+        let mut late = 0;
+        let begun = Instant::now();
+        // A thread that has none yet may make others meanwhile. Once none has come, all have them, or will inherit them.
+        while begun.elapsed() < LONGEST {
+            let new: Vec<_> = self.threads()?.into_iter().filter(|tid| self.known.insert(*tid)).collect();
+            if new.is_empty() {
+                break;
+            }
+            for tid in new {
+                late += usize::from(self.open_in(tid, true, self.builders.len(), prepare)?);
+            }
+        }
+        Ok(late)
+    }
+
+    fn threads(&self) -> Result<Vec<i32>, Error> {
+        threads_of(self.pid).map_err(|_| Error::Ended { pid: self.pid })
+    }
+
+    /// Sets the breakpoints that a thread has not got. The first `had` of them it has, unless `ask` says that this is
+    /// to be found out. Returns whether there were any.
+    fn open_in(&mut self, tid: i32, ask: bool, had: usize, prepare: &mut Prepare<'_>) -> Result<bool, Error> {
+        let first = self.counters.len();
+        match self.try_open_in(tid, ask, had, prepare) {
+            Ok(()) => {}
+            // It has ended since it was listed.
+            Err(error) if is(&error, Errno::ESRCH) => {}
+            Err(error) => return Err(refused(self.pid, error)),
+        }
+        let mut opened = self.counters.iter_mut().skip(first);
+        opened.try_for_each(Counter::enable).map_err(|error| refused(self.pid, error))?;
+        Ok(self.counters.len() > first)
+    }
+
+    fn try_open_in(&mut self, tid: i32, ask: bool, had: usize, prepare: &mut Prepare<'_>) -> io::Result<()> {
+        for (number, cpu) in self.cpus.iter().enumerate() {
+            // Whoever made it may have had only the first of them then, or those of the first processors.
+            let has = match self.free.filter(|_| ask) {
+                Some(free) => free.saturating_sub(free_slots(tid, *cpu)?).min(had),
+                None => had,
+            };
+            for builder in self.builders.iter_mut().skip(has) {
+                let counter = on(builder, *cpu).observe_pid(tid).build()?;
                 prepare(&counter, number)?;
-                self.0.push(counter);
+                self.counters.push(counter);
             }
         }
         Ok(())
@@ -93,7 +132,7 @@ impl Armed {
 
     /// Switches them off, so that nobody meets them any more; what they have counted is still known.
     pub fn disable(&mut self) {
-        for counter in &mut self.0 {
+        for counter in &mut self.counters {
             // It fails for none that is switched on.
             let _ = counter.disable();
         }
@@ -101,13 +140,13 @@ impl Armed {
 
     /// How often they were met.
     pub fn count(&mut self) -> u64 {
-        self.0.iter_mut().filter_map(|counter| counter.read().ok()).sum()
+        self.counters.iter_mut().filter_map(|counter| counter.read().ok()).sum()
     }
 
     /// Whether any thread still has one: none has once the process has ended, or executes another program.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        !self.0.iter().all(|counter| has_hung_up(ring::fd(counter)))
+        !self.counters.iter().all(|counter| has_hung_up(ring::fd(counter)))
     }
 }
 
@@ -121,18 +160,26 @@ fn has_hung_up(fd: BorrowedFd<'_>) -> bool {
 /// More breakpoints than any processor has for a thread.
 const MOST_SLOTS: usize = 16;
 
-/// How many more breakpoints a thread can have; `None` if it has ended.
-fn free_slots(tid: i32) -> Option<usize> {
+/// How many more breakpoints a thread can have on a processor, or on all.
+fn free_slots(tid: i32, cpu: Option<usize>) -> io::Result<usize> {
     // Any address will do: they are never switched on.
     let mut builder = At::Instruction(0).builder();
-    builder.observe_pid(tid);
+    on(&mut builder, cpu).observe_pid(tid);
     let mut counters = Vec::new();
     while counters.len() < MOST_SLOTS {
         match builder.build() {
             Ok(counter) => counters.push(counter),
-            Err(error) if is(&error, Errno::ESRCH) => return None,
-            Err(_) => break,
+            Err(error) if is(&error, Errno::ENOSPC) => break,
+            Err(error) => return Err(error),
         }
     }
-    Some(counters.len())
+    Ok(counters.len())
+}
+
+/// On one processor, or on all.
+fn on<'a>(builder: &'a mut Builder<'static>, cpu: Option<usize>) -> &'a mut Builder<'static> {
+    match cpu {
+        Some(cpu) => builder.one_cpu(cpu),
+        None => builder.any_cpu(),
+    }
 }

@@ -26,7 +26,7 @@ use crate::{At, Error};
 #[derive(Debug)]
 pub struct Recorder {
     pid: i32,
-    armed: Vec<Armed>,
+    armed: Armed,
     take: Take,
     /// The places that have a second breakpoint.
     doubled: Vec<u64>,
@@ -40,6 +40,9 @@ pub struct Recorder {
     doubtful: u64,
     /// How many threads the kernel watches no more for a while.
     throttled: u64,
+    /// When to look for threads that have no breakpoints, and how many there were so far.
+    next_look: u64,
+    late: usize,
     /// Samples read, and lost by what the kernel said.
     read: u64,
     lost: u64,
@@ -68,6 +71,11 @@ const SMALLEST: usize = 64 << 10;
 /// longer.
 const SKEW: u64 = 1_000;
 
+/// When to look for threads that were just being made when breakpoints were set, in nanoseconds since then: at first,
+/// then at ever longer intervals, and at last.
+const FIRST_LOOK: u64 = 5_000_000;
+const LAST_LOOK: u64 = 2_000_000_000;
+
 /// A thread has met the second of two breakpoints at one place after so many nanoseconds, or was not noted there.
 const LONGEST_TRAP: u64 = 100_000_000;
 
@@ -88,10 +96,24 @@ impl Recorder {
         let process = open_process(pid)?;
         let rings = rings(pid, &processors(), take, memory / processors().len())?;
         let record = Vec::with_capacity(take.largest());
-        let (armed, doubled) = (Vec::new(), Vec::new());
-        let (began, doubtful, throttled, read, lost) = (0, 0, 0, 0, 0);
-        let mut recorder =
-            Recorder { pid, armed, take, doubled, rings, process, began, doubtful, throttled, read, lost, record };
+        let (armed, doubled) = (Armed::new(pid, processors().into_iter().map(Some).collect()), Vec::new());
+        let (began, doubtful, throttled, next_look, late, read, lost) = (0, 0, 0, 0, 0, 0, 0);
+        let mut recorder = Recorder {
+            pid,
+            armed,
+            take,
+            doubled,
+            rings,
+            process,
+            began,
+            doubtful,
+            throttled,
+            next_look,
+            late,
+            read,
+            lost,
+            record,
+        };
         recorder.add(places)?;
         recorder.began = now();
         Ok(recorder)
@@ -120,14 +142,34 @@ impl Recorder {
                 self.doubled.push(address);
             }
         }
-        let cpus: Vec<_> = processors().into_iter().map(Some).collect();
-        let rings = &self.rings;
-        let write_to_ring = &mut |event: &Counter, number: usize| match rings.get(number) {
-            Some(ring) => ring.take_from(event),
-            None => Err(Errno::EINVAL.into()),
-        };
-        self.armed.push(Armed::open(self.pid, &mut builders, &cpus, write_to_ring)?);
+        self.armed.add(builders, &mut write_to(&self.rings))?;
+        self.next_look = now() + FIRST_LOOK;
         Ok(now())
+    }
+
+    /// Now and then looks for threads that were being made when the breakpoints were set, and so have none.
+    fn look_for_threads(&mut self) -> Result<(), Error> {
+        let now = now();
+        if now < self.next_look {
+            return Ok(());
+        }
+        self.next_look = if now < self.began + LAST_LOOK { now + (now - self.began) } else { u64::MAX };
+        let late = match self.armed.catch_up(&mut write_to(&self.rings)) {
+            // Which is said elsewhere.
+            Err(Error::Ended { .. }) => 0,
+            late => late?,
+        };
+        if late > 0 {
+            self.late += late;
+            self.doubtful = self::now();
+        }
+        Ok(())
+    }
+
+    /// How many threads have got their breakpoints only after [`Recorder::began`]: what they did before is missing.
+    #[must_use]
+    pub fn late(&self) -> usize {
+        self.late
     }
 
     /// When all breakpoints were set, in nanoseconds of CLOCK_MONOTONIC_RAW. No earlier hit is given.
@@ -139,14 +181,15 @@ impl Recorder {
     /// Whether the process is still watched: it has not ended, and executes the same program.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.armed.iter().any(Armed::is_alive)
+        self.armed.is_alive()
     }
 
     /// Waits until buffers fill, the process ends or time is up. Returns whether it has ended.
     ///
     /// # Errors
     /// Whatever the system said.
-    pub fn wait(&self, longest: Duration) -> Result<bool, Error> {
+    pub fn wait(&mut self, longest: Duration) -> Result<bool, Error> {
+        self.look_for_threads()?;
         let fds = self.rings.iter().map(Ring::fd);
         let mut polled: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         polled.push(PollFd::new(self.process.as_fd(), PollFlags::POLLIN));
@@ -171,11 +214,13 @@ impl Recorder {
 
     /// Takes the breakpoints away, gives what is left, and returns how many hits were lost in all.
     pub fn finish(&mut self, visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> u64 {
-        self.armed.iter_mut().for_each(Armed::disable);
+        // What can't be found out any more is not worth an error: here it ends anyway.
+        self.next_look = 0;
+        let _ = self.look_for_threads();
+        self.armed.disable();
         self.drain_until(u64::MAX, visit);
         // Nothing is counted any more.
-        let met: u64 = self.armed.iter_mut().map(Armed::count).sum();
-        self.lost = self.lost.max(met.saturating_sub(self.read));
+        self.lost = self.lost.max(self.armed.count().saturating_sub(self.read));
         self.lost
     }
 
@@ -264,6 +309,14 @@ impl Recorder {
             }
             _ => ControlFlow::Continue(()),
         }
+    }
+}
+
+/// Has events write into the buffer of their processor.
+fn write_to(rings: &[Ring]) -> impl FnMut(&Counter, usize) -> io::Result<()> {
+    |event, number| match rings.get(number) {
+        Some(ring) => ring.take_from(event),
+        None => Err(Errno::EINVAL.into()),
     }
 }
 

@@ -9,7 +9,9 @@ use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::libc;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::Pid;
 use trap::perf::{Recorder, RegisterSet, Take};
 use trap::{At, Breakpoint, Event, Stopped, Tracer};
 
@@ -267,7 +269,7 @@ fn makes_threads_that_touch_when_told() {
             let number = MADE.fetch_add(1, Ordering::Relaxed);
             let what = if [50, 100, 150].contains(&number) { makes } else { waits_and_touches };
             made.push(std::thread::spawn(what));
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(10));
         }
         made.into_iter().for_each(|thread| thread.join().unwrap());
         waits_and_touches();
@@ -287,6 +289,13 @@ fn makes_threads_that_touch_when_told() {
 #[test]
 #[ignore = "what a process under test does"]
 fn touches_as_often_as_told() {
+    // On one processor, so that it writes into one buffer.
+    let this_thread = Pid::from_raw(0);
+    let allowed = sched_getaffinity(this_thread).unwrap();
+    let first = (0..CpuSet::count()).find(|cpu| allowed.is_set(*cpu).unwrap()).unwrap();
+    let mut one = CpuSet::new();
+    one.set(first).unwrap();
+    sched_setaffinity(this_thread, &one).unwrap();
     println!("\n{}", std::ptr::from_ref(&BYTE).addr());
     println!("ready");
     for line in std::io::stdin().lines() {
