@@ -232,6 +232,8 @@ impl Tracer {
 
     /// Lets all threads go on that [`Tracer::stop_all`] has stopped, and nothing else.
     pub fn resume_all(&mut self) {
+        // Those that have not stopped yet go on once they do.
+        self.threads.values_mut().filter(|state| **state == State::Asked).for_each(|state| *state = State::Runs);
         let with_all = |state: &State| matches!(state, State::Stands(Stand { with_all: true, .. }));
         let tids: Vec<i32> = self.threads.iter().filter(|(_, state)| with_all(state)).map(|(tid, _)| *tid).collect();
         for tid in tids {

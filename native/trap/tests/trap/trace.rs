@@ -65,6 +65,20 @@ fn every_thread_is_traced_also_those_that_are_born_meanwhile() {
 }
 
 #[test]
+fn whoever_stops_too_late_goes_on_with_all() {
+    let mut target = Guarded::role("makes_threads", 0);
+    let mut tracer = Tracer::attach(target.pid()).unwrap();
+    for _ in 0..50 {
+        tracer.stop_all(Duration::ZERO);
+        tracer.resume_all();
+        follow(&mut tracer, Duration::from_millis(5));
+        assert_eq!(tracer.standing().count(), 0);
+    }
+    tracer.detach();
+    target.check_progress();
+}
+
+#[test]
 fn a_program_that_is_started_is_traced_from_its_first_instruction() {
     let mut command = shell("read line; echo $line; exit 7");
     command.stdin(Stdio::piped()).stdout(Stdio::piped());

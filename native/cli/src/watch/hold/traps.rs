@@ -8,8 +8,10 @@ use trap::{At, Breakpoint, Error, Event, Registers, TRAP_PERF, Tracer};
 
 use super::budget::Budget;
 
-/// How long to wait for a thread that won't stop: it waits in the kernel, and so is inside no map.
+/// How long to wait for a thread that won't stop: it waits in the kernel, and so is inside no map. On a busy machine a
+/// thread may only wait for a processor; before the traps are set, it could still make another one, without traps.
 const PATIENCE: Duration = Duration::from_millis(100);
+const MORE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// `SIGTRAP`, which is passed on where it is none of ours.
 const SIGTRAP: i32 = 5;
@@ -74,8 +76,7 @@ impl<W> Traps<W> {
         let mut tracer = Tracer::attach(pid)?;
         // It takes root, and only makes it faster.
         let _ = tracer.stay_awake();
-        // Who waits in the kernel makes no threads meanwhile.
-        tracer.stop_all(PATIENCE);
+        tracer.stop_all(MORE_PATIENCE);
         let set = |at| Breakpoint::set(pid, tracer.threads(), at);
         let on_fatal = fatal.iter().map(|addr| set(At::Instruction(*addr))).collect::<Result<_, _>>()?;
         let on_flag = set(At::Byte(flag))?;
