@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use trap::At;
-use trap::perf::{Armed, Record, Recorder, RegisterSet, Take};
+use trap::perf::{Armed, Record, Recorder, RegisterSet, Span, Take};
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -24,7 +24,8 @@ fn main() {
                 (armed.count(), 0, begun.elapsed())
             }
             _ => {
-                let take = Take { registers: RegisterSet::ALL_AMD64, stack: mode == "record-stacks", span: false };
+                let take =
+                    Take { registers: RegisterSet::ALL_AMD64, stack: mode == "record-stacks", span: Span::Moment };
                 let mut recorder = Recorder::new(pid, &[place], take).unwrap();
                 let mut hits = 0;
                 let mut last = 0;

@@ -10,7 +10,7 @@ use gotarget::users::Users;
 use gotarget::{Process, RuntimeAddr, Target};
 use race::Time;
 use trap::At;
-use trap::perf::{Record, Recorder, Take, now};
+use trap::perf::{Record, Recorder, Span, Take, now};
 
 use crate::error::Error;
 
@@ -33,7 +33,7 @@ impl Touches {
         let target = process.target();
         let trap = FlagTrap::new(&target, map.clone())?;
         let registers = recorded::registers(trap.registers(target.program));
-        let take = Take { registers, stack: true, span: false };
+        let take = Take { registers, stack: true, span: Span::Moment };
         let recorder = Recorder::new(pid, &[At::Byte(trap.flag().0)], take)?;
         let goids = Goids::new(&target, &now)?;
         Ok(Touches { recorder, reader: Reader { trap, goids, users: Users::default() } })

@@ -11,7 +11,7 @@ use race::{Goroutine, Overlap, Time};
 use report::facts::{self, Standing};
 use report::{LossLine, Outcome, RaceReport, Step, WatchSummary};
 use trap::At;
-use trap::perf::{self, Hit, Record, Recorder, Take};
+use trap::perf::{self, Hit, Record, Recorder, Span, Take};
 
 use super::lines::Lines;
 use super::{Watch, WatchArgs};
@@ -37,7 +37,8 @@ pub(crate) fn run(watch: Watch<'_>) -> Result<Status, Error> {
     let places: Vec<At> = std::iter::once(At::Byte(trap.flag().0)).chain(fatal).collect();
     let registers = recorded::registers(trap.registers(target.program));
     let goids = Goids::new(&target, &perf::now)?;
-    let mut recorder = Recorder::new(args.pid, &places, Take { registers, stack: !args.no_stacks, span: false })?;
+    let mut recorder =
+        Recorder::new(args.pid, &places, Take { registers, stack: !args.no_stacks, span: Span::Moment })?;
     let map = trap.map();
     lines.note(&format!(
         "Watching {}: {} at {}. No thread is stopped, and redhanded may be killed at any time. Ctrl-C ends it.",

@@ -16,7 +16,7 @@ use race::{Action, Time, VarAccess};
 use report::variable::facts;
 use report::{LossLine, LostUpdateReport, MovedLine, Outcome, VarRaceReport, WatchSummary};
 use trap::At;
-use trap::perf::{self, Hit, Record, Recorder, RegisterSet, Take};
+use trap::perf::{self, Hit, Record, Recorder, RegisterSet, Span, Take};
 
 use super::WatchArgs;
 use super::lines::Lines;
@@ -35,8 +35,9 @@ const LOOK: Duration = Duration::from_millis(20);
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Reads whose passes are seen, each by a debug register of its own, beside the two that the variable takes.
-const MOST_READS: usize = 2;
+/// Reads whose passes are seen, each by a debug register of its own: beside those that the variable takes, one is left
+/// of four.
+const MOST_READS: usize = 1;
 
 /// So many goroutines are told apart in what is said in the end.
 const MOST_GOROUTINES: usize = 1 << 16;
@@ -76,11 +77,17 @@ pub(crate) fn run(args: &WatchArgs, process: &Process, variable: Variable, lines
     recording.end(recorder, outcome)
 }
 
-/// Sets the breakpoints.
+/// Sets the breakpoints. The longer each access is known to take, the sooner two are seen to be at the same time.
 fn record(args: &WatchArgs, variable: &Variable) -> Result<Recorder, Error> {
     let place = At::Bytes { address: variable.address.0, length: variable.size };
-    let take = Take { registers: RegisterSet::ALL_AMD64, stack: !args.no_stacks, span: true };
-    Ok(Recorder::new(args.pid, &[place], take)?)
+    let begin = |span| {
+        let take = Take { registers: RegisterSet::ALL_AMD64, stack: !args.no_stacks, span };
+        Recorder::new(args.pid, &[place], take)
+    };
+    match begin(Span::Long) {
+        Err(trap::Error::NoSlot { .. } | trap::Error::NoBuffer) => Ok(begin(Span::Trap)?),
+        recorder => Ok(recorder?),
+    }
 }
 
 /// What was recorded so far.

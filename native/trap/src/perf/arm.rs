@@ -20,15 +20,17 @@ pub struct Armed {
     /// The processors; `None` for all.
     cpus: Vec<Option<usize>>,
     builders: Vec<Builder<'static>>,
-    counters: Vec<Counter>,
+    /// Each with the number of its builder.
+    counters: Vec<(usize, Counter)>,
     /// The threads that have them by now.
     known: BTreeSet<i32>,
     /// How many breakpoints a thread can have beside ours.
     free: Option<usize>,
 }
 
-/// Does something with an event before it is switched on, given the number of its processor among all.
-pub(super) type Prepare<'a> = dyn FnMut(&Counter, usize) -> io::Result<()> + 'a;
+/// Does something with an event before it is switched on, given the number of its builder, in the order in which they
+/// were added, and the number of its processor among all.
+pub(super) type Prepare<'a> = dyn FnMut(&Counter, usize, usize) -> io::Result<()> + 'a;
 
 /// A thread that is just making another when it gets its breakpoints may not pass them on. It takes no longer, as a
 /// rule.
@@ -44,7 +46,7 @@ impl Armed {
     /// There is no such process, or the system does not let us watch it.
     pub fn counting(pid: i32, places: &[At]) -> Result<Self, Error> {
         let mut armed = Armed::new(pid, vec![None]);
-        armed.add(places.iter().map(|at| at.builder()).collect(), &mut |_, _| Ok(()))?;
+        armed.add(places.iter().map(|at| at.builder()).collect(), &mut |_, _, _| Ok(()))?;
         Ok(armed)
     }
 
@@ -110,7 +112,7 @@ impl Armed {
             Err(error) => return Err(refused(self.pid, error)),
         }
         let mut opened = self.counters.iter_mut().skip(first);
-        opened.try_for_each(Counter::enable).map_err(|error| refused(self.pid, error))?;
+        opened.try_for_each(|(_, counter)| counter.enable()).map_err(|error| refused(self.pid, error))?;
         Ok(self.counters.len() > first)
     }
 
@@ -121,10 +123,10 @@ impl Armed {
                 Some(free) => free.saturating_sub(free_slots(tid, *cpu)?).min(had),
                 None => had,
             };
-            for builder in self.builders.iter_mut().skip(has) {
+            for (place, builder) in self.builders.iter_mut().enumerate().skip(has) {
                 let counter = on(builder, *cpu).observe_pid(tid).build()?;
-                prepare(&counter, number)?;
-                self.counters.push(counter);
+                prepare(&counter, place, number)?;
+                self.counters.push((place, counter));
             }
         }
         Ok(())
@@ -132,7 +134,7 @@ impl Armed {
 
     /// Switches them off, so that nobody meets them any more; what they have counted is still known.
     pub fn disable(&mut self) {
-        for counter in &mut self.counters {
+        for (_, counter) in &mut self.counters {
             // It fails for none that is switched on.
             let _ = counter.disable();
         }
@@ -140,13 +142,19 @@ impl Armed {
 
     /// How often they were met.
     pub fn count(&mut self) -> u64 {
-        self.counters.iter_mut().filter_map(|counter| counter.read().ok()).sum()
+        self.count_of(|_| true)
+    }
+
+    /// How often those were met that come from some of the builders, by their numbers.
+    pub(super) fn count_of(&mut self, is_it: impl Fn(usize) -> bool) -> u64 {
+        let counters = self.counters.iter_mut().filter(|(builder, _)| is_it(*builder));
+        counters.filter_map(|(_, counter)| counter.read().ok()).sum()
     }
 
     /// Whether any thread still has one: none has once the process has ended, or executes another program.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        !self.counters.iter().all(|counter| has_hung_up(ring::fd(counter)))
+        !self.counters.iter().all(|(_, counter)| has_hung_up(ring::fd(counter)))
     }
 }
 

@@ -11,4 +11,4 @@ mod sample;
 
 pub use arm::Armed;
 pub use recorder::{Record, Recorder, now};
-pub use sample::{Hit, RegisterSet, Take, amd64};
+pub use sample::{Hit, RegisterSet, Span, Take, amd64};

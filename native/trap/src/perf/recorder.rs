@@ -17,8 +17,8 @@ use perf_event_open_sys::bindings::{
 };
 
 use super::Armed;
-use super::ring::{Next, Ring, page_size};
-use super::sample::{CLOCK, Hit, TIME_ONLY, Take};
+use super::ring::{Bin, Next, Ring, page_size};
+use super::sample::{CLOCK, Hit, Span, TIME_ONLY, Take};
 use crate::breakpoint::{is, refused};
 use crate::{At, Error};
 
@@ -28,10 +28,14 @@ pub struct Recorder {
     pid: i32,
     armed: Armed,
     take: Take,
-    /// The places that have a second breakpoint.
+    /// What each breakpoint is for.
+    tasks: Vec<Task>,
+    /// The places that have a second breakpoint, which notes only the time.
     doubled: Vec<u64>,
     /// One a processor.
     rings: Vec<Ring>,
+    /// Where what only takes time is written to: one a processor, or none.
+    bins: Vec<Bin>,
     /// Becomes readable when the process ends.
     process: OwnedFd,
     /// When all breakpoints were set: what came before is not all there was.
@@ -48,6 +52,17 @@ pub struct Recorder {
     lost: u64,
     /// The record at hand.
     record: Vec<u64>,
+}
+
+/// What a breakpoint is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// It notes all that is to be taken.
+    Note,
+    /// It takes time.
+    Wait,
+    /// It notes the time when that is over.
+    Time,
 }
 
 /// What is in a recording.
@@ -94,16 +109,22 @@ impl Recorder {
     /// As [`Recorder::new`].
     pub fn with_memory(pid: i32, places: &[At], take: Take, memory: usize) -> Result<Self, Error> {
         let process = open_process(pid)?;
-        let rings = rings(pid, &processors(), take, memory / processors().len())?;
+        let cpus = processors();
+        let rings = rings(pid, &cpus, take, memory / cpus.len())?;
+        let bins = if take.span == Span::Long { cpus.iter().map(|cpu| bin(*cpu)).collect() } else { Ok(Vec::new()) };
+        let bins = bins.map_err(|error| refused(pid, error))?;
         let record = Vec::with_capacity(take.largest());
-        let (armed, doubled) = (Armed::new(pid, processors().into_iter().map(Some).collect()), Vec::new());
+        let armed = Armed::new(pid, cpus.into_iter().map(Some).collect());
+        let (tasks, doubled) = (Vec::new(), Vec::new());
         let (began, doubtful, throttled, next_look, late, read, lost) = (0, 0, 0, 0, 0, 0, 0);
         let mut recorder = Recorder {
             pid,
             armed,
             take,
+            tasks,
             doubled,
             rings,
+            bins,
             process,
             began,
             doubtful,
@@ -125,24 +146,31 @@ impl Recorder {
     /// # Errors
     /// As [`Recorder::new`]. What was set before stays.
     pub fn add(&mut self, places: &[At]) -> Result<u64, Error> {
-        let take = self.take;
         let mut builders = Vec::new();
         for at in places {
-            let mut builder = at.builder();
-            take.ask(&mut builder);
-            if at.memory().is_none() {
-                // Instructions that are worth a breakpoint are rare: whoever waits is told at once.
-                builder.wakeup_events(1);
+            // They are met in this order.
+            let wanted: &[Task] = match (at.memory(), self.take.span) {
+                (None, _) | (_, Span::Moment) => &[Task::Note],
+                (Some(_), Span::Trap) => &[Task::Note, Task::Time],
+                (Some(_), Span::Long) => &[Task::Note, Task::Wait, Task::Time],
+            };
+            for task in wanted {
+                let mut builder = at.builder();
+                match task {
+                    Task::Note => self.take.ask(&mut builder),
+                    Task::Wait => Take::ask_ballast(&mut builder),
+                    Task::Time => Take::ask_time(&mut builder),
+                }
+                if at.memory().is_none() {
+                    // Instructions that are worth a breakpoint are rare: whoever waits is told at once.
+                    builder.wakeup_events(1);
+                }
+                builders.push(builder);
+                self.tasks.push(*task);
             }
-            builders.push(builder);
-            if let Some(address) = at.memory().filter(|_| take.span) {
-                let mut second = at.builder();
-                Take::ask_time(&mut second);
-                builders.push(second);
-                self.doubled.push(address);
-            }
+            self.doubled.extend(at.memory().filter(|_| wanted.contains(&Task::Time)));
         }
-        self.armed.add(builders, &mut write_to(&self.rings))?;
+        self.armed.add(builders, &mut write_to(&self.tasks, &self.rings, &self.bins))?;
         self.next_look = now() + FIRST_LOOK;
         Ok(now())
     }
@@ -154,7 +182,7 @@ impl Recorder {
             return Ok(());
         }
         self.next_look = if now < self.began + LAST_LOOK { now + (now - self.began) } else { u64::MAX };
-        let late = match self.armed.catch_up(&mut write_to(&self.rings)) {
+        let late = match self.armed.catch_up(&mut write_to(&self.tasks, &self.rings, &self.bins)) {
             // Which is said elsewhere.
             Err(Error::Ended { .. }) => 0,
             late => late?,
@@ -220,7 +248,9 @@ impl Recorder {
         self.armed.disable();
         self.drain_until(u64::MAX, visit);
         // Nothing is counted any more.
-        self.lost = self.lost.max(self.armed.count().saturating_sub(self.read));
+        let tasks = &self.tasks;
+        let met = self.armed.count_of(|place| tasks.get(place) == Some(&Task::Note));
+        self.lost = self.lost.max(met.saturating_sub(self.read));
         self.lost
     }
 
@@ -277,7 +307,11 @@ impl Recorder {
         }
         match next.kind {
             PERF_RECORD_SAMPLE => {
-                self.read += 1 + u64::from(until.is_some());
+                if next.words == TIME_ONLY {
+                    // What was noted in the same trap is lost.
+                    return ControlFlow::Continue(());
+                }
+                self.read += 1;
                 let Some(mut hit) = Hit::parse(&self.record, self.take) else { return ControlFlow::Continue(()) };
                 hit.until = until.unwrap_or(hit.at);
                 if hit.at < self.began {
@@ -295,6 +329,8 @@ impl Recorder {
             // A number, and how many.
             PERF_RECORD_LOST => {
                 let lost = self.record.get(1).copied().unwrap_or(0);
+                // Where each hit has two records, it may be either.
+                let lost = if self.doubled.is_empty() { lost } else { lost.div_ceil(2) };
                 self.lost += lost;
                 visit(Record::Lost(lost))
             }
@@ -312,11 +348,14 @@ impl Recorder {
     }
 }
 
-/// Has events write into the buffer of their processor.
-fn write_to(rings: &[Ring]) -> impl FnMut(&Counter, usize) -> io::Result<()> {
-    |event, number| match rings.get(number) {
-        Some(ring) => ring.take_from(event),
-        None => Err(Errno::EINVAL.into()),
+/// Has events write into the buffers of their processor.
+fn write_to(tasks: &[Task], rings: &[Ring], bins: &[Bin]) -> impl FnMut(&Counter, usize, usize) -> io::Result<()> {
+    |event, place, number| {
+        let taken = match tasks.get(place) {
+            Some(Task::Wait) => bins.get(number).map(|bin| bin.take_from(event)),
+            _ => rings.get(number).map(|ring| ring.take_from(event)),
+        };
+        taken.unwrap_or_else(|| Err(Errno::EINVAL.into()))
     }
 }
 
@@ -360,6 +399,13 @@ fn rings(pid: i32, cpus: &[usize], take: Take, memory: usize) -> Result<Vec<Ring
             Err(error) => return Err(refused(pid, error)),
         }
     }
+}
+
+/// What only takes time is written to this.
+fn bin(cpu: usize) -> io::Result<Bin> {
+    let mut builder = Builder::new(Software::DUMMY);
+    builder.one_cpu(cpu).clockid(CLOCK);
+    Bin::new(builder.build()?)
 }
 
 fn ring(cpu: usize, take: Take, pages: usize) -> io::Result<Ring> {

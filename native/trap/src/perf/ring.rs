@@ -31,6 +31,38 @@ pub(super) struct Ring {
     largest: u64,
 }
 
+/// A buffer that nobody reads: the kernel writes over what is in it.
+#[derive(Debug)]
+pub(super) struct Bin {
+    owner: Counter,
+    _mapping: MmapRaw,
+}
+
+/// More than the largest record, in bytes, and a power of two.
+const BIN: usize = 128 << 10;
+
+impl Bin {
+    /// Makes one for an event of our own.
+    pub(super) fn new(owner: Counter) -> io::Result<Self> {
+        // Where we may not write, the kernel doesn't wait for us to have read.
+        let mapping = MmapOptions::new().len(page_size() + BIN).map_raw_read_only(&owner)?;
+        Ok(Bin { owner, _mapping: mapping })
+    }
+
+    /// Has another event on the same processor write into it.
+    pub(super) fn take_from(&self, event: &Counter) -> io::Result<()> {
+        redirect(event, &self.owner)
+    }
+}
+
+/// Has an event write into the buffer of another on the same processor.
+fn redirect(event: &Counter, owner: &Counter) -> io::Result<()> {
+    // SAFETY: both files are events.
+    #[allow(unsafe_code)]
+    let done = unsafe { ioctls::SET_OUTPUT(event.as_raw_fd(), owner.as_raw_fd()) };
+    Ok(Errno::result(done).map(drop)?)
+}
+
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Next {
@@ -54,10 +86,7 @@ impl Ring {
 
     /// Has another event on the same processor write into it too.
     pub(super) fn take_from(&self, event: &Counter) -> io::Result<()> {
-        // SAFETY: both files are events.
-        #[allow(unsafe_code)]
-        let done = unsafe { ioctls::SET_OUTPUT(event.as_raw_fd(), self.owner.as_raw_fd()) };
-        Ok(Errno::result(done).map(drop)?)
+        redirect(event, &self.owner)
     }
 
     /// The file that becomes readable as the buffer fills.

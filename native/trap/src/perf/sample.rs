@@ -50,13 +50,28 @@ pub struct Take {
     pub registers: RegisterSet,
     /// Its stack: return addresses by frame pointers, and the word on top.
     pub stack: bool,
-    /// Until when it was in its trap at least: of memory breakpoints, each of which then takes two of the processor's
-    /// four.
-    pub span: bool,
+    /// Until when it was in its trap at least, at breakpoints on memory.
+    pub span: Span,
+}
+
+/// How long a thread is to be known to be in its trap: before it goes on, it meets more breakpoints at the same place.
+/// The processor has four for each thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Span {
+    /// A moment: one breakpoint.
+    #[default]
+    Moment,
+    /// As long as the trap takes anyway, some 2 µs: two breakpoints.
+    Trap,
+    /// Longer, some 10 µs, in which the kernel copies a piece of memory that nobody reads: three breakpoints.
+    Long,
 }
 
 /// Frames of a stack that the kernel looks for: as many as other stacks of ours have.
 const DEEPEST: u16 = 64;
+
+/// Bytes that the kernel copies to take its time: nearly as many as it can.
+const BALLAST: u32 = 60_000;
 
 /// Words of a record whose number is fixed: its header, thread, time, address, and the counts of what follows.
 const FIXED: usize = 10;
@@ -81,6 +96,11 @@ impl Take {
     /// Asks for no more than the time, in a second breakpoint at the same place.
     pub(super) fn ask_time(builder: &mut Builder<'_>) {
         builder.sample_period(1).sample(SampleFlag::TID | SampleFlag::TIME | SampleFlag::ADDR).clockid(CLOCK);
+    }
+
+    /// Asks for what takes long.
+    pub(super) fn ask_ballast(builder: &mut Builder<'_>) {
+        builder.sample_period(1).sample(SampleFlag::STACK_USER).sample_stack_user(BALLAST).clockid(CLOCK);
     }
 
     /// The most words that a record can have.
@@ -178,7 +198,7 @@ mod tests {
     #[test]
     fn registers_are_counted_from_the_lowest() {
         let set = RegisterSet::default().with(amd64::FLAGS).with(amd64::AX).with(amd64::R14);
-        let take = Take { registers: set, stack: false, span: false };
+        let take = Take { registers: set, stack: false, span: Span::Moment };
         let words = [7 << 32 | 5, 100, 0xc000, 2, 10, 20, 30];
         let hit = Hit::parse(&words, take).unwrap();
         assert_eq!((hit.tid, hit.at, hit.address), (7, 100, 0xc000));
@@ -189,7 +209,7 @@ mod tests {
 
     #[test]
     fn callers_are_what_follows_the_program_counter() {
-        let take = Take { registers: RegisterSet::default().with(amd64::IP), stack: true, span: false };
+        let take = Take { registers: RegisterSet::default().with(amd64::IP), stack: true, span: Span::Moment };
         let user = -512i64 as u64;
         let words = [7 << 32, 100, 0xc000, 4, user, 1, 2, 3, 2, 1, 8, 99, 8];
         let hit = Hit::parse(&words, take).unwrap();
@@ -202,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_record_that_is_cut_off_is_none() {
-        let take = Take { registers: RegisterSet::default().with(amd64::IP), stack: true, span: false };
+        let take = Take { registers: RegisterSet::default().with(amd64::IP), stack: true, span: Span::Moment };
         let words = [7 << 32, 100, 0xc000, 2, 3, 4, 2, 1, 8, 99, 8];
         assert!(Hit::parse(&words, take).is_some());
         for cut in 0..words.len() {

@@ -12,7 +12,7 @@ use nix::libc;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::Pid;
-use trap::perf::{Recorder, RegisterSet, Take};
+use trap::perf::{Recorder, RegisterSet, Span, Take};
 use trap::{At, Breakpoint, Event, Stopped, Tracer};
 
 /// The longest that anything here takes to happen.
@@ -338,7 +338,7 @@ fn forks_and_executes_when_told() {
 fn records_a_byte() {
     let target = std::env::var(TARGET).unwrap();
     let (pid, addr) = target.split_once(' ').unwrap();
-    let take = Take { registers: RegisterSet::ALL_AMD64, stack: true, span: false };
+    let take = Take { registers: RegisterSet::ALL_AMD64, stack: true, span: Span::Moment };
     let place = At::Byte(addr.parse().unwrap());
     let mut recorder = Recorder::new(pid.parse().unwrap(), &[place], take).unwrap();
     println!("ready");

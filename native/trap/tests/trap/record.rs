@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use trap::perf::{Armed, Record, Recorder, RegisterSet, Take, amd64};
+use trap::perf::{Armed, Record, Recorder, RegisterSet, Span, Take, amd64};
 use trap::{At, Error};
 
 use crate::breakpoint::toucher;
 use crate::process::{Guarded, LONGEST, TOUCHES, check_free};
 
-const TAKE: Take = Take { registers: RegisterSet::ALL_AMD64, stack: true, span: false };
+const TAKE: Take = Take { registers: RegisterSet::ALL_AMD64, stack: true, span: Span::Moment };
 
 /// A process that says where a byte is.
 fn start(role: &str) -> (Guarded, At) {
