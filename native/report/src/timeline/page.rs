@@ -205,10 +205,7 @@ fn around_code(text: &str) -> (String, String, String) {
 impl CaseView {
     fn of(case: &Case) -> Self {
         let Case { sentence, first, second, count, .. } = case;
-        let sides = [
-            SideView::of(first, "one", "1", "there first"),
-            SideView::of(second, "two", "2", "came while 1 was inside"),
-        ];
+        let sides = [SideView::of(first, "one", "1", ""), SideView::of(second, "two", "2", " · while 1 was inside")];
         let [one, two] = &sides;
         CaseView {
             sentence: format!("{}.", shown(&capitalised(sentence))),
@@ -236,7 +233,7 @@ impl SideView {
             class,
             badge,
             goroutine: capitalised(&goroutine(side.goroutine)),
-            role: format!("{} · {role}", side.kind),
+            role: format!("{}{role}", side.kind),
             function: frame.map_or("its stack is not known".to_owned(), |frame| shown(&frame.function())),
             position: frame.map(|frame| shown(&frame.short_position())).unwrap_or_default(),
             deed: format!("{} at {}", shown(&side.deed), precisely(side.time_ns)),

@@ -67,14 +67,13 @@ fn both_culprits_come_first_each_with_its_place_and_its_stack() {
         "12 accesses were lost",
         "Goroutine 18 sets: writing 0→1; 8.2 ms later goroutine 19 found it set.",
         "Goroutine 18",
-        "there first",
         "main.writerA",
         "main.go:23",
         "runtime.mapassign_fast64()",
         "/src/clobber/main.go:23",
         "Created at <code>main.main()</code>",
         "Goroutine 19",
-        "came while 1 was inside",
+        "write · while 1 was inside",
         "main.store",
         "main.go:29",
         "held inside its window",
@@ -218,7 +217,7 @@ fn overlaps_of_the_same_two_places_are_one_case_and_others_are_listed() {
     assert!(page.contains("<b>2 times at these two places.</b>"));
     let details = between(&page, "<details>", "</details>");
     let [other] = details[..] else { panic!("{details:?}") };
-    assert!(other.contains("<b>once</b>") && other.contains("read · came while 1 was inside"), "{other}");
+    assert!(other.contains("<b>once</b>") && other.contains("read · while 1 was inside"), "{other}");
 }
 
 #[test]
