@@ -65,6 +65,19 @@ impl Breakpoint {
         Ok(Breakpoint(counters))
     }
 
+    /// Whether the system allows it in a process. Stops and changes nothing.
+    ///
+    /// # Errors
+    /// It doesn't.
+    pub fn try_on(pid: i32) -> Result<(), Error> {
+        // At an address where no program has anything, and not even switched on.
+        let tried = builder(At::Instruction(0)).enabled(false).observe_pid(pid).any_cpu().build();
+        match tried {
+            Err(error) if is(&error, Errno::ESRCH) => Err(Error::Ended { pid }),
+            tried => tried.map(drop).map_err(|error| refused(pid, error)),
+        }
+    }
+
     /// Switches it off for a while, without stopping anyone. Who ran into it before may be heard of later.
     ///
     /// # Errors
@@ -89,6 +102,13 @@ fn builder(at: At) -> Builder<'static> {
 }
 
 impl At {
+    /// The address.
+    pub(crate) fn address(self) -> u64 {
+        match self {
+            At::Byte(address) | At::Bytes { address, .. } | At::Instruction(address) => address,
+        }
+    }
+
     /// The address, if it is memory that is read and written.
     pub(crate) fn memory(self) -> Option<u64> {
         match self {

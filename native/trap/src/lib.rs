@@ -23,4 +23,4 @@ pub use registers::{DebugRegisters, debug_registers, try_watchpoint};
 pub use saved::{Saved, saved};
 pub use stopped::{Stopped, Thread};
 pub use thread::threads_of;
-pub use tracer::{End, Event, Tracer, Waker};
+pub use tracer::{End, Event, TRAP_HWBKPT, Tracer, Waker};

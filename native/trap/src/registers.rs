@@ -10,9 +10,10 @@ use nix::unistd::Pid;
 
 use crate::{Error, Stopped};
 
-/// The register that switches the others on, and its bits for a write of one byte at the address in the
+/// How many registers hold an address; the register that switches them on, and its bits for a write of one byte at the address in the
 /// first (Intel SDM, volume 3, section 18.2.4).
-const CONTROL: usize = 7;
+pub(crate) const ADDRESSES: usize = 4;
+pub(crate) const CONTROL: usize = 7;
 const WRITES_OF_FIRST: c_long = 1 | 1 << 16;
 
 /// The debug registers of one thread that a debugger has set.
@@ -23,7 +24,7 @@ pub struct DebugRegisters {
     /// The kernel's number of the thread.
     pub tid: i32,
     /// What is watched: DR0 to DR3.
-    pub addresses: [u64; 4],
+    pub addresses: [u64; ADDRESSES],
     /// Which of them are on, and how: DR7.
     pub control: u64,
 }
@@ -32,7 +33,7 @@ impl DebugRegisters {
     /// Whether nothing is left in them.
     #[must_use]
     pub fn is_clear(&self) -> bool {
-        self.addresses == [0; 4] && self.control == 0
+        self.addresses == [0; ADDRESSES] && self.control == 0
     }
 }
 
@@ -77,6 +78,6 @@ pub fn try_watchpoint(stopped: &Stopped) -> io::Result<()> {
 }
 
 /// Where the kernel has a thread's debug register for a debugger.
-fn offset(number: usize) -> *mut c_void {
+pub(crate) fn offset(number: usize) -> *mut c_void {
     (std::mem::offset_of!(user, u_debugreg) + number * size_of::<c_long>()) as *mut c_void
 }

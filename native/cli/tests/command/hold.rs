@@ -166,6 +166,41 @@ fn threads_that_are_born_meanwhile_are_trapped_too() {
 }
 
 #[test]
+fn where_perf_events_are_forbidden_the_threads_own_registers_serve() {
+    let mut sample = Sample::waiting(&versions()[0], "clobber");
+    let watching = Watching::start_without_perf(sample.pid(), "main.shared", &["--hold", "5", "--for", "60"]);
+    watching.wait_until_armed();
+    sample.begin();
+    let Said { status, out, err } = watching.said();
+    assert_eq!((status, err.as_str()), (1, ""), "{out}");
+    assert!(out.contains("killing that too ends the process, since perf events are not allowed"), "{out}");
+    assert!(out.contains("WARNING: DATA RACE") && out.contains("main.writerA()"), "{out}");
+
+    for target in [Target::start(&["3", "births"]), Target::start_classic(&["3", "births"])] {
+        let pid = target.pid().parse().unwrap();
+        // In bursts, so that the traps are taken away and set again.
+        let words = ["--hold", "1", "--count", "400", "--max-stall", "20", "--json"];
+        let said = Watching::start_without_perf(pid, "main.hammered", &words).said();
+        let all = said.json();
+        let threads: BTreeSet<u64> =
+            lines(&all, "redhanded.access/1").iter().map(|line| line["thread"].as_u64().unwrap()).collect();
+        assert!(threads.len() >= 50, "{} threads", threads.len());
+        assert_eq!((said.status, &summary(&all)["outcome"]), (0, &json!("count")));
+        check_unharmed(pid);
+        for round in 0..4u64 {
+            let watching = Watching::start_without_perf(pid, "main.hammered", &["--hold", "1"]);
+            let keeper = watching.keeper();
+            thread::sleep(Duration::from_micros(round * 79_193 % 300_000));
+            watching.signal(Signal::SIGKILL);
+            wait_for("end of the keeper", || kill(Pid::from_raw(keeper), None).is_err());
+            drop(watching.child.wait_with_output());
+            check_unharmed(pid);
+        }
+        assert_eq!(target.redhanded(&["print", "main.shared", "--count"]).clean(), "3\n");
+    }
+}
+
+#[test]
 fn when_it_is_killed_at_any_moment_its_keeper_lets_go() {
     for target in [Target::start(&["3", "hammer"]), Target::start_classic(&["3", "hammer"])] {
         let pid = target.pid().parse().unwrap();

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use trap::DebugRegisters;
 
 use crate::target::{Said, program};
@@ -122,8 +125,30 @@ pub(crate) struct Watching {
 
 impl Watching {
     pub(crate) fn start(target: i32, expression: &str, words: &[&str]) -> Self {
+        Watching::run(
+            target,
+            Command::new(program()).args(["watch", "-p", &target.to_string(), expression]).args(words),
+        )
+    }
+
+    /// The same where the system forbids perf events, as most containers do.
+    pub(crate) fn start_without_perf(target: i32, expression: &str, words: &[&str]) -> Self {
         let mut command = Command::new(program());
         command.args(["watch", "-p", &target.to_string(), expression]).args(words);
+        let denied = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+        let rules = BTreeMap::from([(libc::SYS_perf_event_open, Vec::new())]);
+        let arch = std::env::consts::ARCH.try_into().unwrap();
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, denied, arch).unwrap();
+        let filter = BpfProgram::try_from(filter).unwrap();
+        // SAFETY: no more than two system calls.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.pre_exec(move || seccompiler::apply_filter(&filter).map_err(std::io::Error::other));
+        }
+        Watching::run(target, &mut command)
+    }
+
+    fn run(target: i32, command: &mut Command) -> Self {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Watching { child, target }
     }

@@ -2,6 +2,7 @@
 
 mod alarm;
 mod begin;
+mod debug;
 mod end;
 mod event;
 
@@ -21,6 +22,7 @@ use crate::thread::{Request, is_dead, request};
 use crate::{Error, Registers, Thread};
 use alarm::Alarm;
 pub use alarm::Waker;
+pub use debug::TRAP_HWBKPT;
 pub use event::{End, Event};
 
 /// A process that is traced while it runs.

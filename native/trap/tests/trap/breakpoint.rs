@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use trap::{At, Breakpoint, Error, Event, TRAP_PERF, Tracer};
+use trap::{At, Breakpoint, DebugRegisters, Error, Event, TRAP_HWBKPT, TRAP_PERF, Tracer};
 
 use crate::process::{Guarded, LONGEST, TOUCHES, arm, check_free};
 
@@ -67,6 +67,39 @@ fn a_breakpoint_that_is_gone_leaves_its_slot_free() {
         assert!(matches!(set(4), Err(Error::NoSlot { .. })));
         drop(all);
     }
+}
+
+#[test]
+fn debug_registers_trap_the_threads_in_which_they_are_set() {
+    let (mut target, addr) = toucher();
+    let mut tracer = Tracer::attach(target.pid()).unwrap();
+    let mut traps = 0;
+    while traps < 5 * TOUCHES {
+        match tracer.wait(Some(Instant::now() + LONGEST)).unwrap() {
+            Event::Born { tid } => {
+                // One that is never met, in each other register.
+                let places = [At::Instruction(8), At::Bytes { address: 16, length: 8 }, At::Byte(addr)];
+                tracer.set_debug_registers(tid, &places).unwrap();
+                tracer.resume(tid, 0);
+            }
+            Event::Trap { tid, code } => {
+                assert_eq!(code, TRAP_HWBKPT);
+                traps += 1;
+                tracer.resume(tid, 0);
+            }
+            Event::Signal { tid, signal } => tracer.resume(tid, signal),
+            Event::ThreadEnded { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    tracer.stop_all(LONGEST);
+    for tid in tracer.standing() {
+        assert!(matches!(tracer.set_debug_registers(tid, &[At::Byte(addr); 5]), Err(Error::NoSlot { .. })));
+        tracer.set_debug_registers(tid, &[]).unwrap();
+    }
+    tracer.detach();
+    assert!(trap::debug_registers(target.pid()).unwrap().iter().all(DebugRegisters::is_clear));
+    target.check_progress();
 }
 
 #[test]

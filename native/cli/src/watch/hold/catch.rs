@@ -11,6 +11,7 @@ use race::{Goroutine, Overlap, Time};
 use report::facts::{self, Standing};
 use report::{Outcome, RaceReport, WatchSummary};
 
+use super::points::Owner;
 use super::rescue::Rescues;
 use super::traps::{Met, Stopped, Traps};
 use crate::error::Error;
@@ -64,14 +65,14 @@ pub(super) struct Ended {
 
 impl<'a> Catch<'a> {
     /// Sets the traps.
-    pub(super) fn new(watch: Watch<'a>) -> Result<Self, Error> {
+    pub(super) fn new(watch: Watch<'a>, owner: Owner) -> Result<Self, Error> {
         let Watch { args, process, mut trap, lines } = watch;
         let target = process.target();
         trap.prepare(&target);
         let fatal = target.program.fatal_functions();
         let fatal = fatal.into_iter().map(|function| target.bias.to_runtime(function.entry).0).collect();
         let share = f64::from(args.holding.max_stall) / 100.0;
-        let traps = Traps::set(args.pid, trap.flag().0, fatal, share)?;
+        let traps = Traps::set(owner, args.pid, trap.flag().0, fatal, share)?;
         let began = Instant::now();
         Ok(Catch {
             args,

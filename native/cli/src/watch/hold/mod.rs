@@ -5,6 +5,7 @@
 
 mod budget;
 mod catch;
+mod points;
 mod rescue;
 mod traps;
 
@@ -16,6 +17,7 @@ use command::Status;
 use super::Watch;
 use crate::error::Error;
 use catch::Catch;
+use points::Owner;
 
 /// The longest hold in milliseconds: beyond it, a service's own timeouts begin to fire.
 const LONGEST_HOLD_MS: f64 = 1000.0;
@@ -46,9 +48,10 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
 
 /// Watches, in a keeper ([`trap::keep`]).
 pub(crate) fn run(mut watch: Watch<'_>) -> Result<Status, Error> {
-    let announcement = announcement(&watch);
+    let owner = Owner::in_process(watch.args.pid)?;
+    let announcement = announcement(&watch, owner);
     watch.lines.note(&announcement)?;
-    let mut catch = Catch::new(watch)?;
+    let mut catch = Catch::new(watch, owner)?;
     let followed = catch.follow();
     // Whatever happened, the process goes on first.
     let ended = catch.let_go();
@@ -57,7 +60,7 @@ pub(crate) fn run(mut watch: Watch<'_>) -> Result<Status, Error> {
 }
 
 /// What is going to happen to the process.
-fn announcement(watch: &Watch<'_>) -> String {
+fn announcement(watch: &Watch<'_>, owner: Owner) -> String {
     let HoldArgs { hold, rescue, max_stall } = &watch.args.holding;
     let map = watch.trap.map();
     let held = match hold {
@@ -65,9 +68,13 @@ fn announcement(watch: &Watch<'_>) -> String {
         _ => String::new(),
     };
     let stall = if *rescue { "holds" } else { "holds and traps" };
+    let end = match owner {
+        Owner::Kernel => "killing that too may end the process",
+        Owner::Threads => "killing that too ends the process, since perf events are not allowed here",
+    };
     format!(
         "Watching {}: {} at {}{held}; {stall} take at most {max_stall} % of its time. Ctrl-C ends it. Should redhanded be \
-         killed, its keeper (process {}) lets go; killing that too may end the process.",
+         killed, its keeper (process {}) lets go; {end}.",
         map.expression,
         map.type_name,
         map.header,

@@ -4,14 +4,13 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use goprogram::Register;
-use trap::{At, Breakpoint, Error, Event, Registers, TRAP_PERF, Tracer};
+use trap::{Error, Event, Registers, Tracer};
 
 use super::budget::Budget;
+use super::points::{Owner, Points};
 
-/// How long to wait for a thread that won't stop: it waits in the kernel, and so is inside no map. On a busy machine a
-/// thread may only wait for a processor; before the traps are set, it could still make another one, without traps.
+/// How long to wait for a thread that won't stop: it waits in the kernel, and so is inside no map.
 const PATIENCE: Duration = Duration::from_millis(100);
-const MORE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// `SIGTRAP`, which is passed on where it is none of ours.
 const SIGTRAP: i32 = 5;
@@ -52,8 +51,7 @@ pub(super) struct Held<W> {
 /// in it, when this is dropped.
 pub(super) struct Traps<W> {
     // In this order: no trap may be left when the tracing ends.
-    on_flag: Breakpoint,
-    _on_fatal: Vec<Breakpoint>,
+    points: Points,
     tracer: Tracer,
     fatal: Vec<u64>,
     pub(super) budget: Budget,
@@ -72,18 +70,13 @@ pub(super) struct Traps<W> {
 
 impl<W> Traps<W> {
     /// Traces a process, and traps all its threads.
-    pub(super) fn set(pid: i32, flag: u64, fatal: Vec<u64>, share: f64) -> Result<Self, Error> {
+    pub(super) fn set(owner: Owner, pid: i32, flag: u64, fatal: Vec<u64>, share: f64) -> Result<Self, Error> {
         let mut tracer = Tracer::attach(pid)?;
         // It takes root, and only makes it faster.
         let _ = tracer.stay_awake();
-        tracer.stop_all(MORE_PATIENCE);
-        let set = |at| Breakpoint::set(pid, tracer.threads(), at);
-        let on_fatal = fatal.iter().map(|addr| set(At::Instruction(*addr))).collect::<Result<_, _>>()?;
-        let on_flag = set(At::Byte(flag))?;
-        tracer.resume_all();
+        let points = Points::set(owner, &mut tracer, flag, &fatal)?;
         Ok(Traps {
-            on_flag,
-            _on_fatal: on_fatal,
+            points,
             tracer,
             fatal,
             budget: Budget::new(share, Instant::now()),
@@ -118,7 +111,7 @@ impl<W> Traps<W> {
 
     fn take(&mut self, event: Event) -> Option<Met> {
         match event {
-            Event::Trap { tid, code: TRAP_PERF } => {
+            Event::Trap { tid, code } if code == self.points.code() => {
                 self.budget.trapped(tid, Instant::now());
                 // One that can't be asked has been killed, and says so itself.
                 let registers = self.tracer.registers(tid).ok()?;
@@ -130,7 +123,10 @@ impl<W> Traps<W> {
             }
             Event::Trap { tid, .. } => self.pass(tid, SIGTRAP),
             Event::Signal { tid, signal } => self.pass(tid, signal),
-            Event::Born { tid } => self.pass(tid, 0),
+            Event::Born { tid } => {
+                self.points.born(&self.tracer, tid);
+                self.pass(tid, 0);
+            }
             Event::ThreadEnded { tid } => self.forget(tid),
             Event::Paused { .. } => {}
             Event::Exec { .. } => return Some(Met::Exec),
@@ -231,13 +227,12 @@ impl<W> Traps<W> {
             Some((since, until)) if until <= now => {
                 self.rested += now - since;
                 self.rest = None;
-                // It fails for the threads of a process that is ending.
-                let _ = self.on_flag.enable();
+                self.points.switch(&mut self.tracer, true);
                 true
             }
             None => {
                 if let Some(until) = self.budget.spent_until(now) {
-                    let _ = self.on_flag.disable();
+                    self.points.switch(&mut self.tracer, false);
                     self.rest = Some((now, until));
                 }
                 false
@@ -249,5 +244,11 @@ impl<W> Traps<W> {
     /// For how long the traps were off.
     pub(super) fn rested(&self, now: Instant) -> Duration {
         self.rested + self.rest.map_or(Duration::ZERO, |(since, _)| now - since)
+    }
+}
+
+impl<W> Drop for Traps<W> {
+    fn drop(&mut self) {
+        self.points.remove(&mut self.tracer);
     }
 }
