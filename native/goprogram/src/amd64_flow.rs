@@ -310,7 +310,7 @@ impl<'a> Flow<'a> {
             let full = register.full_register();
             full != iced_x86::Register::RSP
                 && !is_address(*register)
-                && !registers.iter().any(|explicit| explicit.full_register() == full)
+                && (mnemonic == Mnemonic::Lea || !registers.iter().any(|explicit| explicit.full_register() == full))
         });
         let sources: Vec<Option<Derivation>> =
             explicit.chain(implicit.map(|register| state.register(register))).collect();

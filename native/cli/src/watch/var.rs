@@ -283,22 +283,33 @@ impl Recording<'_> {
             // What was done to it before it went.
             self.lost += recorder.finish(&mut |record| self.take(record));
         }
-        if was_watched || to.is_some() {
-            let (time_ns, expression) = (self.looked - self.began, self.trap.variable().expression.clone());
-            let to = to.as_ref().map(|to| to.address.0);
-            self.lines.moved(&MovedLine { time_ns, expression, from: from.0, to, why })?;
+        let recorder = to.as_ref().map(|to| record(self.args, to)).transpose()?;
+        if was_watched || recorder.is_some() {
+            self.lines.moved(&MovedLine {
+                time_ns: recorder.as_ref().map_or_else(perf::now, Recorder::began) - self.began,
+                expression: self.trap.variable().expression.clone(),
+                from: from.0,
+                to: to.as_ref().map(|to| to.address.0),
+                why,
+            })?;
         }
-        let Some(variable) = to else { return Ok(None) };
-        let recorder = record(self.args, &variable)?;
-        self.trap.moved(variable);
-        self.reads.clear();
-        Ok(Some(recorder))
+        if let Some(variable) = to {
+            self.trap.moved(variable);
+            self.reads.clear();
+        }
+        Ok(recorder)
     }
 
     /// Takes the breakpoints away, and says what came of it.
     fn end(mut self, recorder: Option<Recorder>, outcome: Outcome) -> Result<Status, Error> {
         let seconds = perf::now().saturating_sub(self.began) as f64 / 1e9;
         if let Some(mut recorder) = recorder {
+            if recorder.late() > 0 {
+                self.notes.push(format!(
+                    "{} threads were just being made when the watch began, and were watched a little later.",
+                    recorder.late()
+                ));
+            }
             self.lost += match outcome {
                 // What has come since is none of those that were wanted.
                 Outcome::Count | Outcome::Overlap => recorder.finish(&mut |_| ControlFlow::Continue(())),

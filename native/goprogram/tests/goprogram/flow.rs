@@ -88,6 +88,8 @@ fn a_load_and_its_store_are_a_stretch_unless_a_lock_is_between() {
 fn a_value_is_followed_over_calls() {
     with_each(|_, program| {
         assert_eq!(derivation(program, "main.raiseStepByStep", "main.counter"), COMPUTED(3));
+        let tripled = derivation(program, "main.tripleStepByStep", "main.counter").unwrap();
+        assert_eq!(tripled.how, How::Computed);
         let halved = derivation(program, "main.halveStepByStep", "main.ratio");
         assert_eq!(halved, Some(Derivation { how: How::Computed, plus: None }));
         let marked = derivation(program, "main.markStepByStep", "main.counter");

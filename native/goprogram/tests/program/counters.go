@@ -42,6 +42,16 @@ func raiseStepByStep() {
 }
 
 //go:noinline
+func tripleStepByStep() {
+	mutex.Lock()
+	now := counter
+	mutex.Unlock()
+	mutex.Lock()
+	counter = now*3 + 1
+	mutex.Unlock()
+}
+
+//go:noinline
 func readThenReset() int {
 	mutex.Lock()
 	now := counter
@@ -154,6 +164,7 @@ func count() {
 	raiseAndReturn()
 	raiseUpTo(3)
 	raiseStepByStep()
+	tripleStepByStep()
 	readThenReset()
 	restore()
 	computeOnce(raiseAndReturn)
