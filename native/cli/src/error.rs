@@ -41,6 +41,9 @@ pub(crate) enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// Where to write what nobody asked for.
+    #[error("--core-file says where `--then core` writes to: give both, or neither")]
+    CoreFileAlone,
     /// It ended while it was read.
     #[error(
         "process {pid} ended while it was read, so that the answer is not to be trusted: start it again, or look at its core with --core"

@@ -8,6 +8,7 @@ mod doctor;
 mod error;
 mod interrupt;
 mod look;
+mod new_file;
 mod output;
 mod pages;
 mod progress;

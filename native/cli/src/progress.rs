@@ -9,8 +9,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Work that is over sooner needs no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// What a bar says of its work.
+const ENTRIES: &str = "{bar:32} {human_pos} of {human_len} entries, {eta} left";
+const BYTES: &str = "{bar:32} {bytes} of {total_bytes}, {eta} left";
+
 /// A bar that may come to be.
 pub(crate) struct Progress {
+    template: &'static str,
     began: Instant,
     state: RefCell<State>,
 }
@@ -24,10 +29,19 @@ enum State {
 }
 
 impl Progress {
-    /// No bar so far.
+    /// No bar so far; it will count entries.
     pub(crate) fn new() -> Self {
+        Progress::with(ENTRIES)
+    }
+
+    /// No bar so far; it will count bytes.
+    pub(crate) fn of_bytes() -> Self {
+        Progress::with(BYTES)
+    }
+
+    fn with(template: &'static str) -> Self {
         let state = if io::stderr().is_terminal() { State::Waiting } else { State::Never };
-        Progress { began: Instant::now(), state: RefCell::new(state) }
+        Progress { template, began: Instant::now(), state: RefCell::new(state) }
     }
 
     /// So many of so many are done.
@@ -37,7 +51,7 @@ impl Progress {
             && self.began.elapsed() >= PATIENCE
         {
             let bar = ProgressBar::new(of);
-            if let Ok(style) = ProgressStyle::with_template("{bar:32} {human_pos} of {human_len} entries, {eta} left") {
+            if let Ok(style) = ProgressStyle::with_template(self.template) {
                 bar.set_style(style);
             }
             *state = State::Shown(bar);

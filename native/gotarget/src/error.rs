@@ -49,10 +49,8 @@ pub enum Error {
         why: String,
     },
     /// The core of a process cannot be written.
-    #[error("cannot write the core to {}: {source}; free disk space, or give another place", path.display())]
+    #[error("cannot write the core: {source}; free disk space, or give another place")]
     CoreNotWritten {
-        /// Where to.
-        path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },

@@ -7,6 +7,7 @@ use gotarget::suspects::{self, Suspects};
 use gotarget::{ThreadRegisters, threads};
 use report::facts;
 
+use super::Then;
 use super::program::registers;
 use super::session::{Next, PATIENCE, Session};
 use super::touches::Touches;
@@ -47,10 +48,18 @@ impl Session<'_> {
         caught.proven = !others.is_empty();
         // Armed before anyone goes on.
         let touches = if caught.proven { None } else { self.record(&caught) };
-        self.tracer.resume_all();
+        // The core is to have everyone where they are now.
+        let wants_core = self.args.then == Then::Core;
+        if !wants_core {
+            self.tracer.resume_all();
+        }
         self.lines.show(&report);
         for other in &others {
             self.lines.show(other);
+        }
+        if wants_core {
+            self.write_core(tid);
+            self.tracer.resume_all();
         }
         if let Some(touches) = touches {
             self.watch(&mut caught, touches);

@@ -1,6 +1,7 @@
 //! `stakeout`: waits where the runtime ends a process because two use one map, and finds out who the other is.
 
 mod catch;
+mod core;
 mod lines;
 mod program;
 mod session;
@@ -25,6 +26,7 @@ Examples:
   redhanded stakeout -- ./server --port 8080        starts the program
   redhanded stakeout -p 4711                        one that runs already
   redhanded stakeout --then hold -- ./server        keeps it stopped, for a debugger
+  redhanded stakeout --then core -- ./server        writes a core first, for `redhanded autopsy --core`
 
 Where a shell starts the program, let it do so with exec: child processes are left alone.
 
@@ -46,6 +48,9 @@ pub(crate) struct StakeoutArgs {
     /// What becomes of the program then
     #[arg(long, value_enum, value_name = "WHAT", default_value = "die")]
     pub(crate) then: Then,
+    /// Where `--then core` writes to [default: core.PID here]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) core_file: Option<PathBuf>,
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
@@ -59,12 +64,15 @@ pub(crate) struct StakeoutArgs {
 pub(crate) enum Then {
     /// It ends as it would have without redhanded
     Die,
+    /// A core of the moment is written, before it ends
+    Core,
     /// It is left stopped, for a debugger
     Hold,
 }
 
 /// Waits for a race, or for the end of the program.
 pub(crate) fn run(args: &StakeoutArgs, color: ColorChoice) -> Result<Status, Error> {
+    core::check(args)?;
     match (args.pid, args.command.split_first()) {
         (Some(pid), _) => {
             let signals = Signals::take(Relation::Other)?;

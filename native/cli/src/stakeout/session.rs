@@ -128,8 +128,8 @@ impl<'a> Session<'a> {
                     }
                     match (self.args.then, self.relation) {
                         (Then::Hold, _) => return self.hold(),
-                        (Then::Die, Relation::Other) => return self.leave(),
-                        (Then::Die, Relation::Child) => {
+                        (Then::Die | Then::Core, Relation::Other) => return self.leave(),
+                        (Then::Die | Then::Core, Relation::Child) => {
                             caught.held.into_iter().for_each(|tid| self.tracer.resume(tid, 0));
                         }
                     }
@@ -228,6 +228,11 @@ impl<'a> Session<'a> {
             // Without its parent the kernel would let it go on.
             Relation::Child => End::of_child(pid).pass_on(),
         }
+    }
+
+    /// Whether the user wants an end.
+    pub(crate) fn wants_end(&self) -> bool {
+        self.signals.wants_end()
     }
 
     fn status(&self) -> Status {

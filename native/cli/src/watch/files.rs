@@ -1,15 +1,13 @@
 //! The files that a watch writes beside its lines: `-o`.
 
-use std::fs::Permissions;
 use std::io::{self, BufWriter};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use report::WatchSummary;
 use report::timeline::{Access, Overlap, Page, Timeline, Trace, Watched};
-use tempfile::NamedTempFile;
 
 use crate::error::Error;
+use crate::new_file::NewFile;
 
 /// A file to write, and what.
 #[derive(Debug, Clone)]
@@ -43,9 +41,7 @@ impl std::str::FromStr for Wanted {
 pub(crate) struct Files(Vec<File>);
 
 struct File {
-    path: PathBuf,
-    /// Removed when this is dropped, unless it is given its name before.
-    temporary: NamedTempFile,
+    new: NewFile,
     timeline: Box<dyn Timeline>,
 }
 
@@ -75,15 +71,16 @@ impl Files {
     /// Completes the files, and gives them their names.
     pub(crate) fn finish(&mut self, summary: &WatchSummary) -> Result<(), Error> {
         self.each(|timeline| timeline.finish(summary))?;
-        for File { path, temporary, .. } in self.0.drain(..) {
-            temporary.persist(&path).map_err(|error| Error::File { path, source: error.error })?;
+        for File { new, .. } in self.0.drain(..) {
+            let path = new.path().to_owned();
+            new.finish().map_err(failed(&path))?;
         }
         Ok(())
     }
 
     fn each(&mut self, write: impl Fn(&mut dyn Timeline) -> io::Result<()>) -> Result<(), Error> {
-        for File { path, timeline, .. } in &mut self.0 {
-            write(&mut **timeline).map_err(|source| Error::File { path: path.clone(), source })?;
+        for File { new, timeline } in &mut self.0 {
+            write(&mut **timeline).map_err(failed(new.path()))?;
         }
         Ok(())
     }
@@ -92,19 +89,18 @@ impl Files {
 impl File {
     fn create(wanted: &Wanted, watched: &Watched) -> Result<Self, Error> {
         let Wanted { path, format } = wanted;
-        let failed = |source| Error::File { path: path.clone(), source };
-        if path.is_dir() {
-            return Err(failed(io::ErrorKind::IsADirectory.into()));
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Like any new file; the user's umask takes away from it.
-        let permissions = Permissions::from_mode(0o666);
-        let temporary = tempfile::Builder::new().permissions(permissions).tempfile_in(folder).map_err(failed)?;
-        let out = BufWriter::new(temporary.as_file().try_clone().map_err(failed)?);
+        // Like any other file.
+        let new = NewFile::create(path, 0o666).map_err(failed(path))?;
+        let out = BufWriter::new(new.file().try_clone().map_err(failed(path))?);
         let timeline: Box<dyn Timeline> = match format {
             Format::Page => Box::new(Page::new(out, watched.clone())),
-            Format::Trace => Box::new(Trace::new(out, watched.clone()).map_err(failed)?),
+            Format::Trace => Box::new(Trace::new(out, watched.clone()).map_err(failed(path))?),
         };
-        Ok(File { path: path.clone(), temporary, timeline })
+        Ok(File { new, timeline })
     }
+}
+
+/// What keeps a file from being written.
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+    |source| Error::File { path: path.to_owned(), source }
 }

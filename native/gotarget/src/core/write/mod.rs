@@ -7,11 +7,9 @@ mod notes;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use nix::errno::Errno;
 use object::elf::ELFMAG;
-use tempfile::NamedTempFile;
 
 use crate::error::Error;
 use mappings::{Kept, Mapping, mappings};
@@ -36,19 +34,19 @@ pub struct WrittenCore {
     pub first_unreadable: Option<u64>,
 }
 
-/// Writes the core of a process to `path`, where it appears once it is complete. The calling thread must have
-/// stopped all its threads by ptrace; the first of `threads` is what a debugger shows first. `progress` is told how
-/// many bytes of how many are done, and says whether to go on.
+/// Writes the core of a process to an empty file. The calling thread must have stopped these threads of it by ptrace;
+/// the first of them is what a debugger shows first. `progress` is told how many bytes of how many are done, and says
+/// whether to go on.
 ///
 /// What the core holds is what the kernel's would: the process's `coredump_filter` decides. Pages of zeros take no
 /// place on the disk. Memory that cannot be read is zeros, and counted.
 ///
 /// # Errors
-/// The process has ended, the file cannot be written, or `progress` wants an end: nothing is left then.
+/// The process has ended, the file cannot be written, or `progress` wants an end.
 pub fn write_core(
     pid: i32,
     threads: &[i32],
-    path: &Path,
+    core: &File,
     progress: &dyn Fn(u64, u64) -> bool,
 ) -> Result<WrittenCore, Error> {
     let gone = |_| Error::NoProcess { pid };
@@ -60,14 +58,12 @@ pub fn write_core(
     let filter = filter.and_then(|text| u32::from_str_radix(text.trim(), 16).ok()).unwrap_or(DEFAULT_FILTER);
     let held: Vec<u64> = mappings.iter().map(|mapping| held(mapping, filter, &memory)).collect();
 
-    let failed = |source| Error::CoreNotWritten { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = NamedTempFile::new_in(folder).map_err(failed)?;
-    let begin = headers::write(file.as_file(), &notes, &mappings, &held).map_err(failed)?;
+    let failed = |source| Error::CoreNotWritten { source };
+    let begin = headers::write(core, &notes, &mappings, &held).map_err(failed)?;
     let mut copy = Copy {
         memory: &memory,
         pages: File::open(format!("/proc/{pid}/pagemap")).ok(),
-        core: file.as_file(),
+        core,
         buffer: vec![0; PIECE as usize],
         written: WrittenCore::default(),
     };
@@ -86,10 +82,8 @@ pub fn write_core(
         offset += len;
     }
     // The last pages may be zeros.
-    file.as_file().set_len(offset).map_err(failed)?;
-    let written = WrittenCore { len: offset, ..copy.written };
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(written)
+    core.set_len(offset).map_err(failed)?;
+    Ok(WrittenCore { len: offset, ..copy.written })
 }
 
 /// How many bytes of a mapping the core holds.
