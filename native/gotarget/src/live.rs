@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::IoSliceMut;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use gomap::Part;
 use nix::errno::Errno;
@@ -17,6 +18,8 @@ use crate::memory::{Cause, Memory, RuntimeAddr, Unreadable};
 #[derive(Debug)]
 pub struct LiveMemory {
     pid: Pid,
+    /// The thread by whose number it is read.
+    by: AtomicI32,
     way: Way,
 }
 
@@ -40,17 +43,19 @@ impl LiveMemory {
     /// There is no such process, or the system does not let us read it: then it says what to do.
     pub fn of(pid: i32) -> Result<Self, Error> {
         let entry = entry(pid)?;
-        let number = Pid::from_raw(pid);
+        let by = trap::living(pid);
+        let memory = |way| LiveMemory { pid: Pid::from_raw(pid), by: by.into(), way };
         // Which way works is found out once, on a byte that every process has: of its first instruction.
         let mut byte = [0];
-        match call(number, entry, &mut byte) {
-            Ok(1) => return Ok(LiveMemory { pid: number, way: Way::Call }),
+        let remote = RemoteIoVec { base: entry as usize, len: byte.len() };
+        match process_vm_readv(Pid::from_raw(by), &mut [IoSliceMut::new(&mut byte)], &[remote]) {
+            Ok(1) => return Ok(memory(Way::Call)),
             Err(Errno::ESRCH) => return Err(Error::NoProcess { pid }),
             _ => {}
         }
-        let file = File::open(format!("/proc/{pid}/mem")).map_err(|error| unavailable(pid, &error))?;
+        let file = File::open(format!("/proc/{by}/mem")).map_err(|error| unavailable(pid, &error))?;
         match file.read_at(&mut byte, entry) {
-            Ok(1) => Ok(LiveMemory { pid: number, way: Way::File(file) }),
+            Ok(1) => Ok(memory(Way::File(file))),
             Ok(_) => Err(Error::NoProcess { pid }),
             Err(error) => Err(unavailable(pid, &error)),
         }
@@ -68,7 +73,7 @@ impl LiveMemory {
             }
         }
         let mut local: Vec<IoSliceMut<'_>> = parts.iter_mut().map(|part| IoSliceMut::new(part.buf)).collect();
-        let read = process_vm_readv(self.pid, &mut local, &remote).map_err(|errno| self.cause(errno))?;
+        let read = self.call(&mut local, &remote).map_err(|errno| self.cause(errno))?;
         let mut left = read;
         let mut filled = 0;
         for part in parts {
@@ -78,6 +83,19 @@ impl LiveMemory {
             filled += 1;
         }
         Ok(filled)
+    }
+
+    fn call(&self, local: &mut [IoSliceMut<'_>], remote: &[RemoteIoVec]) -> Result<usize, Errno> {
+        let by = self.by.load(Ordering::Relaxed);
+        match process_vm_readv(Pid::from_raw(by), local, remote) {
+            Err(Errno::ESRCH) => {
+                // The thread may have ended, and not the process.
+                let other = trap::living(self.pid.as_raw());
+                self.by.store(other, Ordering::Relaxed);
+                process_vm_readv(Pid::from_raw(other), local, remote)
+            }
+            read => read,
+        }
     }
 
     fn cause(&self, errno: Errno) -> Cause {
@@ -107,11 +125,14 @@ impl Memory for LiveMemory {
     fn read(&self, addr: RuntimeAddr, buf: &mut [u8]) -> Result<(), Unreadable> {
         let len = buf.len();
         let result = match &self.way {
-            Way::Call => match call(self.pid, addr.0, buf) {
-                Ok(read) if read == len => Ok(()),
-                Ok(_) => Err(Cause::NotMapped),
-                Err(errno) => Err(self.cause(errno)),
-            },
+            Way::Call => {
+                let remote = RemoteIoVec { base: addr.0 as usize, len };
+                match self.call(&mut [IoSliceMut::new(buf)], &[remote]) {
+                    Ok(read) if read == len => Ok(()),
+                    Ok(_) => Err(Cause::NotMapped),
+                    Err(errno) => Err(self.cause(errno)),
+                }
+            }
             Way::File(file) => self.read_file(file, addr, buf),
         };
         result.map_err(|cause| Unreadable { addr, len, cause })
@@ -149,14 +170,10 @@ impl Memory for LiveMemory {
     }
 }
 
-fn call(pid: Pid, addr: u64, buf: &mut [u8]) -> Result<usize, Errno> {
-    let remote = RemoteIoVec { base: addr as usize, len: buf.len() };
-    process_vm_readv(pid, &mut [IoSliceMut::new(buf)], &[remote])
-}
-
 /// Where a process began to execute, by what the kernel told it.
 pub(crate) fn entry(pid: i32) -> Result<u64, Error> {
-    let vector = std::fs::read(format!("/proc/{pid}/auxv")).map_err(|error| unavailable(pid, &error))?;
+    let vector =
+        std::fs::read(format!("/proc/{}/auxv", trap::living(pid))).map_err(|error| unavailable(pid, &error))?;
     // A process that has ended and is not yet buried has none, nor has a thread of the kernel.
     auxiliary(&vector, AT_ENTRY).ok_or(Error::NoProcess { pid })
 }

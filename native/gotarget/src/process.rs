@@ -65,7 +65,7 @@ impl Process {
     pub fn live(pid: i32, exe: Option<&Path>) -> Result<Self, Error> {
         let memory = LiveMemory::of(pid)?;
         let entry = live::entry(pid)?;
-        let link = PathBuf::from(format!("/proc/{pid}/exe"));
+        let link = PathBuf::from(format!("/proc/{}/exe", trap::living(pid)));
         let name = std::fs::read_link(&link).map_err(|error| live::unavailable(pid, &error))?;
         let what = || format!("process {pid} ({})", name.display());
         let program = Program::open(exe.unwrap_or(&link)).map_err(|error| no_go_program(error, exe, &what))?;

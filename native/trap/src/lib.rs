@@ -22,5 +22,5 @@ pub use nix::libc::user_regs_struct as Registers;
 pub use registers::{DebugRegisters, debug_registers, try_watchpoint};
 pub use saved::{Saved, saved};
 pub use stopped::{Stopped, Thread};
-pub use thread::threads_of;
+pub use thread::{living, threads_of};
 pub use tracer::{End, Event, TRAP_HWBKPT, Tracer, Waker};

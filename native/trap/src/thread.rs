@@ -32,6 +32,17 @@ pub fn threads_of(pid: i32) -> io::Result<Vec<i32>> {
     Ok(tids)
 }
 
+/// The number of a thread by which the kernel shows the process's memory and its program: of the first one, which
+/// is the process's own, or of another once that has ended.
+#[must_use]
+pub fn living(pid: i32) -> i32 {
+    if !is_dead(pid, pid) {
+        return pid;
+    }
+    let others = threads_of(pid).unwrap_or_default();
+    others.into_iter().find(|tid| !is_dead(pid, *tid)).unwrap_or(pid)
+}
+
 /// Whether a thread has ended, buried or not.
 pub(crate) fn is_dead(pid: i32, tid: i32) -> bool {
     field(&format!("/proc/{pid}/task/{tid}/status"), "State").is_none_or(|state| state.starts_with(['Z', 'X']))

@@ -40,6 +40,8 @@ pub struct Recorder {
     process: OwnedFd,
     /// When all breakpoints were set: what came before is not all there was.
     began: u64,
+    /// When they began to be taken away, one after the other: what came later is not all there was.
+    ended: u64,
     /// Up to when hits may be missing; none while it is 0.
     doubtful: u64,
     /// How many threads the kernel watches no more for a while.
@@ -127,6 +129,7 @@ impl Recorder {
             bins,
             process,
             began,
+            ended: u64::MAX,
             doubtful,
             throttled,
             next_look,
@@ -240,11 +243,12 @@ impl Recorder {
         self.drain_until(now().saturating_sub(SKEW), visit);
     }
 
-    /// Takes the breakpoints away, gives what is left, and returns how many hits were lost in all.
+    /// Takes the breakpoints away, gives what is left of before, and returns how many hits were lost in all.
     pub fn finish(&mut self, visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> u64 {
         // What can't be found out any more is not worth an error: here it ends anyway.
         self.next_look = 0;
         let _ = self.look_for_threads();
+        self.ended = now();
         self.armed.disable();
         self.drain_until(u64::MAX, visit);
         // Nothing is counted any more.
@@ -314,7 +318,7 @@ impl Recorder {
                 self.read += 1;
                 let Some(mut hit) = Hit::parse(&self.record, self.take) else { return ControlFlow::Continue(()) };
                 hit.until = until.unwrap_or(hit.at);
-                if hit.at < self.began {
+                if !(self.began..=self.ended).contains(&hit.at) {
                     return ControlFlow::Continue(());
                 }
                 if self.doubtful > 0 {

@@ -95,6 +95,6 @@ impl Case {
 
     /// Whether the watcher may end with an error.
     pub(super) fn may_fail(self) -> bool {
-        !matches!(self, Case::Undisturbed | Case::Threads | Case::Children)
+        !matches!(self, Case::Undisturbed | Case::Threads | Case::Children | Case::LeaderGone)
     }
 }

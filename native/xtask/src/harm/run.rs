@@ -27,6 +27,9 @@ const IN_A_ROW: u32 = 10;
 /// How many complete runs of what is short may come before the one to which something happens.
 const BEFORE: u32 = 3;
 
+/// How many of its last lines on stdout are shown of a watcher that ended badly: a report of a race fits.
+const LAST_LINES: usize = 40;
+
 /// How lines on stderr begin that are no errors.
 const OTHERS: [&str; 2] = ["redhanded: note: ", "redhanded: watching "];
 
@@ -150,7 +153,11 @@ impl Run<'_> {
                 [line] if line.starts_with("redhanded: ") => Vec::new(),
                 _ => vec![format!("the watcher did not say in one line what is wrong: {}", said())],
             },
-            Some(end) => vec![format!("the watcher ended, {end:?}: {}", said())],
+            Some(end) => {
+                let last = word.out.len().saturating_sub(LAST_LINES);
+                let out = word.out.get(last..).unwrap_or_default().join(" / ");
+                vec![format!("the watcher ended, {end:?}: {} / {out}", said())]
+            }
         }
     }
 
