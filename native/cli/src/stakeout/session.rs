@@ -77,7 +77,7 @@ impl<'a> Session<'a> {
         signals: Signals,
         color: ColorChoice,
     ) -> Result<Self, Error> {
-        let (tracer, _) = Tracer::spawn(command)?;
+        let (tracer, _) = Tracer::spawn(command, signals.before())?;
         let mut session = Session::new(args, Relation::Child, signals, tracer, color);
         match session.begin() {
             Ok(()) => Ok(session),

@@ -34,6 +34,8 @@ pub(crate) enum Relation {
 /// The signals that redhanded gets come here instead of to itself.
 pub(crate) struct Signals {
     source: Option<SignalFd>,
+    /// The signals that were blocked before.
+    before: SigSet,
     wishes: Arc<Wishes>,
 }
 
@@ -54,9 +56,14 @@ impl Signals {
         // What is ignored (nohup) stays so.
         let ignored = ignored();
         let set: SigSet = wanted.into_iter().filter(|signal| ignored & 1 << (*signal as i32 - 1) == 0).collect();
-        set.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let before = set.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
         let source = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC)?;
-        Ok(Signals { source: Some(source), wishes: Arc::default() })
+        Ok(Signals { source: Some(source), before, wishes: Arc::default() })
+    }
+
+    /// The signals that were blocked before, and are to be so in the program.
+    pub(crate) fn before(&self) -> SigSet {
+        self.before
     }
 
     /// Passes on the signals from now on, or notes what they want and wakes the tracer.

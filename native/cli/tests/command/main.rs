@@ -9,5 +9,6 @@ mod look;
 mod pages;
 mod print;
 mod sample;
+mod stakeout;
 mod target;
 mod terminal;

@@ -42,16 +42,25 @@ fn minor(version: &str) -> u32 {
 }
 
 /// A sample, built.
-fn build(version: &str, name: &str) -> PathBuf {
+pub(crate) fn build(version: &str, name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples").join(name);
+    build_with(version, &folder, &[])
+}
+
+/// A program of one folder, built with more arguments to `go build`.
+pub(crate) fn build_with(version: &str, folder: &Path, arguments: &[&str]) -> PathBuf {
     // One at a time: the go command uses all processors by itself.
     static BUILDING: Mutex<()> = Mutex::new(());
     let _alone = BUILDING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{version}"));
+    let name = folder.file_name().unwrap().to_str().unwrap();
+    let options = arguments.concat().replace(['=', ' ', '/'], "-");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{version}{options}"));
     let built = Command::new(&toolchains()[version])
         .args(["build", "-o"])
         .arg(&file)
+        .args(arguments)
         .arg(".")
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples").join(name))
+        .current_dir(folder)
         .env("GOTOOLCHAIN", "local")
         .env("GOFLAGS", "-buildvcs=false")
         .env("GOPROXY", "off")

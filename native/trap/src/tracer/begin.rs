@@ -9,6 +9,7 @@ use std::thread;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::SigSet;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpid, gettid};
 
@@ -59,17 +60,17 @@ impl Tracer {
         Ok(any)
     }
 
-    /// Starts a program, traced from its first instruction: the first event is [`Event::Exec`]. What is piped is in
-    /// the [`Child`]; its end comes as an event.
+    /// Starts a program, traced from its first instruction: the first event is [`Event::Exec`]. It begins with these
+    /// signals blocked, whatever this thread has blocked. What is piped is in the [`Child`]; its end comes as an event.
     ///
     /// # Errors
     /// It can't be started, or the system does not allow to trace it.
-    pub fn spawn(mut command: Command) -> Result<(Self, Child), Error> {
+    pub fn spawn(mut command: Command, blocked: SigSet) -> Result<(Self, Child), Error> {
         let program = command.get_program().to_string_lossy().into_owned();
         let failed = |source| Error::Start { program: program.clone(), source };
         let (mut announced, announce) = io::pipe().map_err(failed)?;
         let (go_on, mut say_go) = io::pipe().map_err(failed)?;
-        before_exec(&mut command, announce, go_on, &say_go);
+        before_exec(&mut command, blocked, announce, go_on, &say_go);
         // Whoever starts a program waits until it executes, but to execute it must be seized first, by this thread.
         let starter = thread::spawn(move || command.spawn());
         let mut number = [0; size_of::<i32>()];
@@ -125,7 +126,13 @@ impl Tracer {
 }
 
 /// Lets a new process say its number and wait for our word before it executes its program.
-fn before_exec(command: &mut Command, mut announce: PipeWriter, mut go_on: PipeReader, say_go: &PipeWriter) {
+fn before_exec(
+    command: &mut Command,
+    blocked: SigSet,
+    mut announce: PipeWriter,
+    mut go_on: PipeReader,
+    say_go: &PipeWriter,
+) {
     let say_go = say_go.as_raw_fd();
     let wait = move || {
         // With this it would wait for itself, should we be killed now.
@@ -135,7 +142,8 @@ fn before_exec(command: &mut Command, mut announce: PipeWriter, mut go_on: PipeR
             libc::close(say_go);
         }
         announce.write_all(&getpid().as_raw().to_ne_bytes())?;
-        go_on.read_exact(&mut [0])
+        go_on.read_exact(&mut [0])?;
+        Ok(blocked.thread_set_mask()?)
     };
     // SAFETY: between fork and exec only system calls are made, and no memory is allocated.
     #[allow(unsafe_code)]

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 use trap::{End, Error, Event, Tracer};
 
@@ -82,7 +82,7 @@ fn whoever_stops_too_late_goes_on_with_all() {
 fn a_program_that_is_started_is_traced_from_its_first_instruction() {
     let mut command = shell("read line; echo $line; exit 7");
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let (mut tracer, mut child) = Tracer::spawn(command).unwrap();
+    let (mut tracer, mut child) = Tracer::spawn(command, SigSet::empty()).unwrap();
     assert_eq!(tracer.wait(None), Some(Event::Exec { former: tracer.pid() }));
     assert_eq!(tracer.pid(), child.id().cast_signed());
     tracer.resume(tracer.pid(), 0);
@@ -100,7 +100,7 @@ fn what_cannot_be_started_says_why() {
     for (program, kind) in
         [("/no/such/program", io::ErrorKind::NotFound), ("/etc/passwd", io::ErrorKind::PermissionDenied)]
     {
-        let error = Tracer::spawn(Command::new(program)).unwrap_err();
+        let error = Tracer::spawn(Command::new(program), SigSet::empty()).unwrap_err();
         assert!(matches!(&error, Error::Start { source, .. } if source.kind() == kind), "{error}");
     }
     for pid in [0, -1, i32::MAX] {
@@ -112,7 +112,7 @@ fn what_cannot_be_started_says_why() {
 fn exec_is_followed_and_a_forked_child_is_not() {
     // The subshell is a child; the shell itself then becomes another program.
     let (mut tracer, _child) =
-        Tracer::spawn(shell("(exit 3); (sleep 0 && true); exec bash -c 'kill -TERM $$'")).unwrap();
+        Tracer::spawn(shell("(exit 3); (sleep 0 && true); exec bash -c 'kill -TERM $$'"), SigSet::empty()).unwrap();
     let events = follow(&mut tracer, LONGEST);
     let execs = events.iter().filter(|event| matches!(event, Event::Exec { .. })).count();
     assert_eq!(execs, 2, "{events:?}");
@@ -124,7 +124,7 @@ fn exec_is_followed_and_a_forked_child_is_not() {
 fn an_exec_by_another_thread_than_the_first_is_followed() {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--ignored", "--exact", "process::executes_in_a_thread"]).stdout(Stdio::null());
-    let (mut tracer, _child) = Tracer::spawn(command).unwrap();
+    let (mut tracer, _child) = Tracer::spawn(command, SigSet::empty()).unwrap();
     let events = follow(&mut tracer, LONGEST);
     let by_others = events.iter().filter(|event| matches!(event, Event::Exec { former } if *former != tracer.pid()));
     assert_eq!(by_others.count(), 1, "{events:?}");

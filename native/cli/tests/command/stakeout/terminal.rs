@@ -1,0 +1,61 @@
+//! Job control: Ctrl-Z stops program and redhanded, and a shell lets both go on.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use nix::pty::openpty;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::child_of;
+use crate::sample::{build, versions, wait_for};
+use crate::target::program;
+
+/// The state of a process's first thread, as /proc has it.
+fn state(pid: i32) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap_or('?')
+}
+
+#[test]
+fn ctrl_z_stops_both_and_both_go_on() {
+    let version = versions().pop().unwrap();
+    let terminal = openpty(None, None).unwrap();
+    let slave = || Stdio::from(terminal.slave.try_clone().unwrap());
+    // As a job of its own, of a shell that waits for it.
+    let mut command = Command::new("setsid");
+    command.args([
+        "--ctty",
+        "bash",
+        "-c",
+        "set -m; \"$0\" stakeout -- \"$1\" -hurry 50 -for 60s; echo \"it was $?\"; read; fg; echo \"then $?\"",
+    ]);
+    command.arg(program()).arg(build(&version, "locked")).stdin(slave()).stdout(slave()).stderr(slave());
+    let mut shell = command.spawn().unwrap();
+    drop(command);
+    let slave_kept = terminal.slave;
+    let mut keyboard = File::from(terminal.master.try_clone().unwrap());
+    let mut screen = BufReader::new(File::from(terminal.master));
+    let mut wait_for_line = |wanted: &str| {
+        let mut line = String::new();
+        while !line.contains(wanted) {
+            line.clear();
+            assert!(screen.read_line(&mut line).unwrap() > 0, "no {wanted}");
+        }
+    };
+    wait_for_line("ready ");
+    let redhanded = child_of(&shell);
+    keyboard.write_all(b"\x1a").unwrap();
+    wait_for_line("it was ");
+    assert_eq!(state(redhanded), 'T');
+    keyboard.write_all(b"\n").unwrap();
+    // The shell lets it go on, and Ctrl-C reaches it.
+    wait_for("its going on", || state(redhanded) != 'T');
+    keyboard.write_all(b"\x03").unwrap();
+    wait_for_line("count 64");
+    wait_for_line("then 0");
+    assert!(shell.wait().unwrap().success());
+    drop(slave_kept);
+    let _ = killpg(Pid::from_raw(redhanded), Signal::SIGKILL);
+}
