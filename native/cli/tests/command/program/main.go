@@ -55,6 +55,10 @@ func main() {
 	if len(os.Args) > 2 && os.Args[2] == "hammer" {
 		go hammer()
 	}
+	if len(os.Args) > 2 && os.Args[2] == "race" {
+		go race()
+		go race()
+	}
 	if len(os.Args) > 2 && os.Args[2] == "births" {
 		go births()
 	}
@@ -71,6 +75,13 @@ func hammer() {
 		if i%100_000 == 0 {
 			clear(hammered)
 		}
+	}
+}
+
+// race writes without a pause what another one writes too.
+func race() {
+	for i := 0; ; i++ {
+		hammered[i%100] = i
 	}
 }
 
