@@ -16,7 +16,7 @@ from typing import Any
 
 import gdb
 from redhanded_common import procfs
-from redhanded_common.debugger import Handler
+from redhanded_common.debugger import Handler, Registers
 from redhanded_common.failure import Failure
 
 from . import inferior
@@ -188,7 +188,7 @@ class GdbTracer:
             self._time_is_up = True
             gdb.execute("interrupt")
 
-    def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int], bool]) -> bool:
+    def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int | None], bool]) -> bool:
         """Stays in `stop`, and so keeps its thread, until the time is up or another thread is trapped."""
         pid = gdb.selected_inferior().pid
         end = time.monotonic() + seconds
@@ -197,6 +197,12 @@ class GdbTracer:
                 return True
             time.sleep(POLL)
         return False
+
+    def select(self, tid: int) -> Registers:
+        """Selects a stopped thread, and gives its registers."""
+        (thread,) = (thread for thread in gdb.selected_inferior().threads() if inferior.tid(thread) == tid)
+        thread.switch()
+        return inferior.registers()
 
     def jump(self, tid: int, pc: int, sp: int) -> None:
         """Lets a stopped thread, the selected one, go on elsewhere."""

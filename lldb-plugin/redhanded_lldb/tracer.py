@@ -135,7 +135,7 @@ class LldbTracer:
             if self._other == "time" and time.monotonic() < deadline:
                 self._other = None
 
-    def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int], bool]) -> bool:
+    def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int | None], bool]) -> bool:
         """Lets the others run until the time is up or one of them is trapped."""
         if self._pending:
             # One that is trapped already: as it runs on, its trap would be lost.
@@ -185,6 +185,11 @@ class LldbTracer:
         """Whether a signal is to stop the process. Of others we hear too, if they come together with a stop;
         and by SIGSTOP the process stops when it is interrupted."""
         return number != signal.SIGSTOP and self._process.GetUnixSignals().GetShouldStop(number)
+
+    def select(self, tid: int) -> Registers:
+        """Selects a stopped thread, and gives its registers."""
+        self._process.SetSelectedThreadByID(tid)
+        return self._registers(tid)
 
     def jump(self, tid: int, pc: int, sp: int) -> None:
         """Lets a stopped thread go on elsewhere."""

@@ -156,11 +156,13 @@ class Catch:
         finally:
             self.held_ns += time.monotonic_ns() - begin
 
-    def _walks_in(self, tid: int, pc: int) -> bool:
+    def _walks_in(self, tid: int, pc: int | None) -> bool:
         """Whether a thread that stands still at `pc` is in one of our traps, not looked at yet."""
         # A breakpoint in code is reported one byte on.
-        return tid not in self.ahead and (
-            pc in self.fatal or pc - 1 in self.fatal or self.watch.may_touch(pc)
+        return (
+            tid not in self.ahead
+            and pc is not None
+            and (pc in self.fatal or pc - 1 in self.fatal or self.watch.may_touch(pc))
         )
 
     # Rescuing.

@@ -5,7 +5,7 @@ The docstrings are the help."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from . import options
 from .catch import Catch
@@ -13,6 +13,7 @@ from .debugger import Debugger, Frame, Registers
 from .failure import Failure
 from .library import core
 from .lines import Lines
+from .stakeout import Lookout
 from .words import split
 
 HELP = """Look at Go maps, and catch those who race on them.
@@ -24,6 +25,7 @@ HELP = """Look at Go maps, and catch those who race on them.
     gomap check main.shared               whether it is damaged
     gomap locals                          the selected frame's locals, as Go writes them
     gomap watch main.shared --hold 5      both culprits of a race, caught
+    gomap stakeout                        both, once the runtime ends the process for it
     gomap goroutines                      all goroutines
     gomap threads                         who is inside which map right now
     gomap race                            the last report again
@@ -289,21 +291,59 @@ class Watch(Command):
         try:
             catch.run()
         finally:
-            Race.last = catch.report or Race.last
+            Race.last = [catch.report] if catch.report else Race.last
+
+
+class Stakeout(Command):
+    """Wait until the runtime ends the process because of a map, and name both: gomap stakeout [options]
+
+    Lets the process run at full speed, with traps only where the runtime says "fatal error: concurrent map
+    ...". The goroutine that comes there is held, so that the process does not die, and shown with its map and
+    its stack; and so is whoever else is inside that map in the same instant. If nobody is, the map's flag
+    byte is watched while all others run on, and everyone who uses the map meanwhile is shown. Then the
+    process is left stopped, just before its end. Other fatal errors pass.
+
+        gomap stakeout
+        gomap stakeout --for 600 --wait 10
+
+    --for SECONDS  end after that time if nothing happens
+    --wait SECONDS
+                   how long to watch who else uses the map (default 5; 0: not at all)
+    --json         one JSON object a line
+
+    Ctrl-C ends it. `gomap race` repeats what was found. A debugger that is killed in the middle takes the
+    process with it."""
+
+    name = "stakeout"
+    options = ("--for", "--wait", "--json")
+
+    def run(self, debugger: Debugger, argument: str) -> None:
+        """Waits until somebody is caught or the time is up."""
+        given = options.without_expression(options.stakeout_parser(), argument)
+        debugger.require_live(self.name)
+        lookout = Lookout(debugger, given)
+        try:
+            lookout.run()
+        finally:
+            Race.last = lookout.reports or Race.last
 
 
 class Race(Command):
     """Print the last race report again: gomap race [--json]"""
 
     name = "race"
-    last: Any = None
+    #: What it consists of.
+    last: ClassVar[list[Any]] = []
 
     def run(self, debugger: Debugger, argument: str) -> None:
         """Prints the report."""
         given = options.without_expression(options.parser("gomap race"), argument)
-        if Race.last is None:
-            raise Failure("no race has been caught yet: `gomap watch EXPR --hold 5` catches one")
-        Lines(debugger, given.json).show(Race.last)
+        if not Race.last:
+            raise Failure(
+                "no race has been caught yet: `gomap watch EXPR --hold 5` or `gomap stakeout` catches one"
+            )
+        for report in Race.last:
+            Lines(debugger, given.json).show(report)
 
 
-COMMANDS = (Print, Get, Header, Check, Maps, Locals, Watch, Goroutines, Threads, Race)
+COMMANDS = (Print, Get, Header, Check, Maps, Locals, Watch, Stakeout, Goroutines, Threads, Race)

@@ -38,9 +38,13 @@ class Tracer(Protocol):
         time.monotonic), or `stopped`, by something that isn't ours."""
         ...
 
-    def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int], bool]) -> bool:
+    def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int | None], bool]) -> bool:
         """Called by a handler: keeps its thread where it is for so long while the others run. Returns early,
         and true, if another one is trapped; where only its thread and pc are known, `walks_in` tells."""
+        ...
+
+    def select(self, tid: int) -> Registers:
+        """Selects a stopped thread, and gives its registers."""
         ...
 
     def jump(self, tid: int, pc: int, sp: int) -> None:

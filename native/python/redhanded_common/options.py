@@ -36,6 +36,14 @@ def watch_parser() -> argparse.ArgumentParser:
     return made
 
 
+def stakeout_parser() -> argparse.ArgumentParser:
+    """The parser of `gomap stakeout`."""
+    made = parser("gomap stakeout")
+    made.add_argument("--for", type=_seconds, dest="seconds", metavar="SECONDS")
+    made.add_argument("--wait", type=_wait, default=5.0, metavar="SECONDS")
+    return made
+
+
 def parse(of: argparse.ArgumentParser, argument: str) -> tuple[argparse.Namespace, str]:
     """Takes the options out of what was typed; the rest, spaces and all, is the expression."""
     options, rest = of.parse_known_args(argument.split())
@@ -78,6 +86,10 @@ def _seconds(text: str) -> float:
     if not 0 < value < LONGEST_WATCH_S:
         raise argparse.ArgumentTypeError(f"{text} is no time: give seconds, as in 10 or 0.5")
     return value
+
+
+def _wait(text: str) -> float:
+    return 0.0 if text == "0" else _seconds(text)
 
 
 def _count(text: str) -> int:

@@ -9,14 +9,13 @@ from pathlib import Path
 STOPPED = "t"
 
 
-def stopped_at(pid: int, but: int) -> Iterator[tuple[int, int]]:
-    """Every traced thread that stands still, but one: its number and its program counter."""
+def stopped_at(pid: int, but: int) -> Iterator[tuple[int, int | None]]:
+    """Every traced thread that stands still, but one: its number, and its program counter outside of system
+    calls."""
     for task in Path(f"/proc/{pid}/task").iterdir():
         tid = int(task.name)
         if tid != but and _state(task) == STOPPED:
-            pc = _program_counter(task)
-            if pc is not None:
-                yield tid, pc
+            yield tid, _program_counter(task)
 
 
 def is_traced(pid: int, by: str) -> bool:

@@ -15,6 +15,7 @@ mod run;
 mod session;
 mod setup;
 mod shown;
+mod stakeout;
 mod sync_map;
 mod value;
 mod watch;
@@ -32,6 +33,8 @@ fn redhanded_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<map::Map>()?;
     module.add_class::<sync_map::SyncMap>()?;
     module.add_class::<shown::Shown>()?;
+    module.add_class::<stakeout::Fatal>()?;
+    module.add_class::<stakeout::Users>()?;
     module.add_class::<watch::Watch>()?;
     module.add_class::<watch::Stop>()?;
     module.add_class::<watch::Dying>()?;

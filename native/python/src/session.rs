@@ -16,6 +16,7 @@ use crate::output::{Output, Pulse};
 use crate::program::Program;
 use crate::run::{self, Scene};
 use crate::shown::Shown;
+use crate::stakeout::Fatal;
 use crate::sync_map::SyncMap;
 use crate::value;
 use crate::watch::Watch;
@@ -62,6 +63,12 @@ impl Process {
 
     pub(crate) fn bias(&self) -> LoadBias {
         self.bias
+    }
+
+    /// The first instructions of the runtime's fatal functions.
+    pub(crate) fn fatal_functions(&self) -> Vec<u64> {
+        let functions = self.program.fatal_functions();
+        functions.into_iter().map(|function| self.bias.to_runtime(function.entry).0).collect()
     }
 }
 
@@ -176,5 +183,23 @@ impl Session {
     fn watch(&self, py: Python<'_>, expression: &str) -> PyResult<Watch> {
         let trap = self.0.look(py, |target| Ok(FlagTrap::new(target, expression::map(target, None, expression)?)?))?;
         Ok(Watch::new(self.0.clone(), trap))
+    }
+
+    /// The first instructions of the functions by which the runtime ends a process that uses a map wrongly. Raises
+    /// where the program doesn't tell who comes there.
+    fn fatal_functions(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
+        self.0.look(py, |target| Ok(target.program.runtime_layout().map(|_| ())?))?;
+        Ok(self.0.fatal_functions())
+    }
+
+    /// Looks into a thread that is stopped at one of them; None where it ends the process because of something
+    /// else than a map.
+    fn fatal(&self, py: Python<'_>, tid: u32, register: &Bound<'_, PyAny>) -> PyResult<Option<Fatal>> {
+        Fatal::look(&self.0, py, tid, register)
+    }
+
+    /// Whether the runtime has all goroutines wait, as the garbage collector does now and then.
+    fn world_is_stopped(&self, py: Python<'_>) -> PyResult<bool> {
+        self.0.look(py, |target| Ok(threads::world_is_stopped(target)))
     }
 }

@@ -72,8 +72,7 @@ impl Watch {
     /// The first instructions of the runtime's fatal functions.
     #[getter]
     fn fatal(&self) -> Vec<u64> {
-        let functions = self.process.program().fatal_functions();
-        functions.into_iter().map(|function| self.process.bias().to_runtime(function.entry).0).collect()
+        self.process.fatal_functions()
     }
 
     /// Whether a thread stopped at `pc` may have touched the flag byte, as far as its last instruction tells.

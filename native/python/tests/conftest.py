@@ -4,9 +4,9 @@ import signal
 
 import pytest
 from debugger import Gdb, Lldb
-from fixtures import build, builder, file_named_by, started, toolchains
+from fixtures import build, builder, file_named_by, start, started, toolchains
 
-__all__ = ["build", "builder", "started"]
+__all__ = ["build", "builder", "start", "started"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -171,7 +171,8 @@ class Debugger:
     load = ""
     #: The command that says something.
     say = ""
-    #: The command that makes a process stop in a function, and the one for a line of a file.
+    #: The command that makes a process stop in a function, once (a goroutine that moves to another thread may
+    #: come to a breakpoint again), and the one for a line of a file.
     stop_in = stop_at = ""
     #: The command that lets a process run, without waiting for it to stop.
     run_on = ""
@@ -213,7 +214,7 @@ class Gdb(Debugger):
     before_program = "--args"
     load = LOAD
     say = "echo {}\\n"
-    stop_in = "break {}"
+    stop_in = "tbreak {}"
     stop_at = "break {}:{}"
     run_on = "continue &"
     connect = "target remote localhost:{}"
@@ -257,7 +258,7 @@ class Lldb(Debugger):
     before_program = "--"
     load = f"command script import {ROOT}/lldb-plugin/redhanded.py"
     say = "script print('{}', flush=True)"
-    stop_in = "breakpoint set -n {}"
+    stop_in = "breakpoint set -o true -n {}"
     stop_at = "breakpoint set -f {} -l {}"
     run_on = "script lldb.debugger.SetAsync(True); lldb.process.Continue()"
     connect = "gdb-remote localhost:{}"

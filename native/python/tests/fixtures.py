@@ -58,8 +58,8 @@ def started() -> Iterator[ExitStack]:
 def start(build: Callable[..., Path], started: ExitStack) -> Callable[..., Sample]:
     """Starts a sample: `start("clobber")`."""
 
-    def start(name: str, *flags: str) -> Sample:
-        sample = Sample(build(name, *flags))
+    def start(name: str, *flags: str, options: tuple[str, ...] = ()) -> Sample:
+        sample = Sample(build(name, *flags), *options)
         started.callback(sample.kill)
         return sample
 

@@ -22,11 +22,14 @@ SOURCES = {
     "locked": ROOT / "samples/locked",
     "headers": ROOT / "native/gotarget/tests/headers",
     "values": ROOT / "native/python/tests/values",
+    "ends": ROOT / "native/python/tests/ends",
 }
 
 #: A sample ends by itself after so long, in case that nobody is left to end it.
 LIFE = "2m"
 
+#: What a racing sample is told so that Go ends it within a second or so.
+HURRY = ("-hurry", "250")
 
 #: What Go says as it ends a program for its race.
 OF_ITS_RACE = "fatal error: concurrent map"
@@ -77,8 +80,8 @@ class Builder:
 class Sample(Child):
     """One of samples/, that has made its map and waits for a line on its standard input."""
 
-    def __init__(self, executable: Path, stderr: int = subprocess.PIPE) -> None:
-        super().__init__([str(executable), "-wait", "-for", LIFE], stderr=stderr)
+    def __init__(self, executable: Path, *options: str, stderr: int = subprocess.PIPE) -> None:
+        super().__init__([str(executable), "-wait", "-for", LIFE, *options], stderr=stderr)
         self.executable = executable
         ready = self.wait_for_line(lambda line: line.startswith("ready "))
         said = re.fullmatch(r"ready pid=(\d+) map=(0x[0-9a-f]+)\n", ready)
@@ -142,6 +145,18 @@ class Values(Child):
 
     def go(self) -> None:
         """Lets it call its functions."""
+        self.tell("go")
+
+
+class Ending(Child):
+    """The program that its own runtime ends, once it is told to go on."""
+
+    def __init__(self, executable: Path, how: str) -> None:
+        super().__init__([str(executable), how])
+        self.wait_for_line(lambda line: line == "ready\n")
+
+    def go(self) -> None:
+        """Lets it come to its end."""
         self.tell("go")
 
 

@@ -8,15 +8,18 @@ import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from children import Child, eventually
 from debugger import MARK, PATIENCE, Debugger, at_first
 from fixtures import UNOPTIMIZED
-from go_programs import LIFE, Sample, Values, line_of
+from go_programs import HURRY, LIFE, Sample, Values, line_of
 
 #: What is played in every debugger.
 SCENARIOS = Path(__file__).parent / "scenarios"
+
+#: Before the name of a racing sample that Go is to end soon.
+HURRIED = "hurried "
 
 
 class Scene(NamedTuple):
@@ -44,7 +47,7 @@ class Stage:
         raise ValueError(f"no such scene: {described}")
 
     def _forms(self) -> list[tuple[str, Callable[..., Scene]]]:
-        name, function, line = r"(?P<name>[\w-]+)", r"(?P<function>[\w.]+)", r"`(?P<line>.+)`"
+        name, function, line = rf"(?P<name>({HURRIED})?[\w-]+)", r"(?P<function>[\w.]+)", r"`(?P<line>.+)`"
         return [
             ("nothing", lambda: Scene([], [])),
             (f"the program {name}", lambda name: Scene([str(self._build(name))], [])),
@@ -72,16 +75,17 @@ class Stage:
         return self._attached(name)._replace(commands=[self._debugger.run_on])
 
     def _launched(self, name: str, function: str) -> Scene:
-        program = [self._debugger.before_program, str(self._build(name)), "-for", LIFE]
+        program, *options = self._program(name)
+        program = [self._debugger.before_program, str(program), *options, "-for", LIFE]
         return Scene(program, [self._debugger.stop_in.format(function), "run"])
 
     def _remote(self, name: str, function: str) -> Scene:
-        program = self._build(name)
+        program, *options = self._program(name)
         with socket.create_server(("localhost", 0)) as free:
             port = free.getsockname()[1]
         # It has process numbers of its own, so that none is another's here by chance.
         apart = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        server = Child([*apart, *self._debugger.server(port, program, "-for", LIFE)])
+        server = Child([*apart, *self._debugger.server(port, program, *options, "-for", LIFE)])
         self._stack.callback(server.kill)
         eventually(lambda: _is_listening(port) or server.has_ended(), "the server listens")
         stop = self._debugger.stop_in.format(function)
@@ -93,11 +97,15 @@ class Stage:
         subprocess.run(made, check=True, timeout=PATIENCE, capture_output=True)
         return Scene(self._debugger.on_core(started.executable, self._folder / f"core.{started.pid}"), [])
 
+    def _program(self, name: str, *flags: str) -> tuple[Any, ...]:
+        """A sample's executable, and its options."""
+        return self._build(name.removeprefix(HURRIED), *flags), *(HURRY if name.startswith(HURRIED) else ())
+
     def _started(self, name: str, *flags: str) -> Sample | Values:
         if name == "values":
             started = Values(self._build(name, *UNOPTIMIZED))
         else:
-            started = Sample(self._build(name, *flags))
+            started = Sample(*self._program(name, *flags))
         self._stack.callback(started.kill)
         return started
 

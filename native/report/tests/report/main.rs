@@ -10,6 +10,7 @@ mod header;
 mod lists;
 mod page;
 mod race;
+mod stakeout;
 mod trace;
 
 use report::{Frame, Palette, Report, Subject};

@@ -1,0 +1,166 @@
+"""`gomap stakeout` in every debugger: who ends the process is held, and the other one named."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from debugger import Debugger, Ran
+from go_programs import HURRY, OF_ITS_RACE, Ending, Sample, assert_untouched, line_of
+
+Start = Callable[..., Sample]
+
+#: The racing samples: for each function its access, and the kind of that.
+RACES = {
+    "clobber": {
+        "main.writerA": ("// writer A's write", "write"),
+        "main.writerB": ("// writer B's write", "write"),
+    },
+    "read-write": {
+        "main.writer": ("// the writer's write", "write"),
+        "main.reader": ("// the reader's read", "read"),
+    },
+    "iterate-write": {
+        "main.writer": ("// the writer's write", "write"),
+        "main.iterator": ("// the iterator's iteration", "iteration"),
+    },
+}
+
+
+def assert_names(party: dict[str, Any], sample: str) -> str:
+    """Fails unless somebody is shown at an access of a sample; gives the function."""
+    frames = {frame["function"]: frame["line"] for frame in party["stack"]}
+    ((function, (marker, kind)),) = (item for item in RACES[sample].items() if item[0] in frames)
+    assert party["kind"] == kind
+    assert frames[function] == line_of(sample, "main.go", marker)
+    begun = line_of(sample, "main.go", f"go {function.removeprefix('main.')}()")
+    assert party["created_by"]["line"] == begun
+    return function
+
+
+def summary(ran: Ran) -> dict[str, Any]:
+    """How a stakeout ended."""
+    return ran.one("redhanded.stakeout/1")
+
+
+@pytest.mark.parametrize("sample", RACES)
+def test_both_culprits_are_named_and_then_it_dies_as_it_would_have(
+    debugger: Debugger, start: Start, sample: str
+) -> None:
+    racing = start(sample, options=HURRY)
+    ran = debugger.attach(racing.pid, "gomap stakeout --wait 1 --json", go=racing.go)
+    assert ran.status == 0, ran
+    first = ran.lines("redhanded.fatal/1")[0]
+    assert first["map"]["expression"] == "main.shared"
+    assert first["message"].startswith("concurrent map ")
+    # Where the detecting access keeps no trace of the map, it may have been another one.
+    certainty = "proven" if first["map"]["doubt"] is None else "likely"
+    others = ran.lines("redhanded.culprit/1")
+    assert {other["certainty"] for other in others} == {certainty}, ran
+    named = {
+        assert_names(party, sample) for party in (first["access"], *(other["access"] for other in others))
+    }
+    assert named == set(RACES[sample])
+    assert (summary(ran)["outcome"], summary(ran)["certainty"]) == ("caught", certainty)
+    assert racing.wait() == 2
+    assert OF_ITS_RACE in racing.err
+
+
+def test_what_a_lock_keeps_apart_is_never_reported(debugger: Debugger, start: Start) -> None:
+    locked = start("locked", options=HURRY)
+    ran = debugger.attach(locked.pid, "gomap stakeout --for 1 --json", go=locked.go)
+    assert [line["schema"] for line in ran.json_lines()] == ["redhanded.stakeout/1"]
+    assert (summary(ran)["outcome"], summary(ran)["certainty"]) == ("time", None)
+    assert_untouched(locked)
+    locked.assert_works_on()
+
+
+@pytest.fixture
+def end(build: Callable[..., Path], started: ExitStack) -> Callable[[str], Ending]:
+    """Starts the program that its own runtime ends: `end("alone")`."""
+
+    def end(how: str) -> Ending:
+        ending = Ending(build("ends"), how)
+        started.callback(ending.kill)
+        return ending
+
+    return end
+
+
+def test_who_ends_the_process_because_of_something_else_goes_on(
+    debugger: Debugger, end: Callable[[str], Ending]
+) -> None:
+    ending = end("lock")
+    # There is nothing left to let go.
+    ran = debugger.attach(ending.pid, "gomap stakeout --json", go=ending.go)
+    assert [line["schema"] for line in ran.json_lines()] == ["redhanded.stakeout/1"]
+    assert summary(ran)["outcome"] == "exited"
+    assert ending.wait() == 2
+    assert "fatal error: sync: unlock of unlocked mutex" in ending.err
+
+
+def test_nobody_is_accused_where_nobody_else_uses_the_map(
+    debugger: Debugger, end: Callable[[str], Ending]
+) -> None:
+    ending = end("alone")
+    ran = debugger.attach(ending.pid, "gomap stakeout --wait 0.5 --json", go=ending.go)
+    assert ran.one("redhanded.fatal/1")["access"]["kind"] == "write"
+    assert ran.one("redhanded.users/1")["users"] == []
+    assert not ran.lines("redhanded.culprit/1")
+    assert (summary(ran)["outcome"], summary(ran)["certainty"]) == ("caught", None)
+    assert ending.wait() == 2
+
+
+def test_another_one_that_is_about_to_end_the_process_is_the_other_culprit(
+    debugger: Debugger, end: Callable[[str], Ending]
+) -> None:
+    ending = end("together")
+    ran = debugger.attach(ending.pid, "gomap stakeout --json", "gomap threads --json", go=ending.go)
+    other = ran.one("redhanded.culprit/1")
+    assert other["certainty"] == "proven"
+    assert "about to end the process too" in other["access"]["whereabouts"]
+    writers = [line for line in ran.one("redhanded.threads/1")["threads"] if line["doing"] is not None]
+    assert len(writers) == 2, ran
+    assert ending.wait() == 2
+
+
+def test_nobody_is_waited_for_who_waits_for_the_one_that_is_held(
+    debugger: Debugger, end: Callable[[str], Ending]
+) -> None:
+    ending = end("stopped")
+    ran = debugger.attach(ending.pid, "gomap stakeout --wait 30 --json", go=ending.go)
+    (note,) = summary(ran)["notes"]
+    assert "waits for the goroutine that is held" in note
+    assert summary(ran)["seconds"] < 30
+    assert ending.wait() == 2
+
+
+def test_without_a_wait_nobody_runs_on(debugger: Debugger, end: Callable[[str], Ending]) -> None:
+    ending = end("alone")
+    ran = debugger.attach(ending.pid, "gomap stakeout --wait 0 --json", go=ending.go)
+    assert ran.one("redhanded.fatal/1")
+    assert not ran.lines("redhanded.users/1")
+    assert ending.wait() == 2
+
+
+def test_ctrl_c_ends_the_wait_for_a_race(debugger: Debugger, start: Start) -> None:
+    locked = start("locked")
+    ran = debugger.attach(
+        locked.pid, "gomap stakeout", "gomap header main.shared", go=locked.go, interrupt_at="Waiting"
+    )
+    assert "nobody caught; interrupted" in ran.out
+    assert "main.shared: map[int]int at" in ran.out
+    assert_untouched(locked)
+    locked.assert_works_on()
+
+
+def test_ctrl_c_ends_the_watch_for_others(debugger: Debugger, end: Callable[[str], Ending]) -> None:
+    ending = end("alone")
+    ran = debugger.attach(
+        ending.pid, "gomap stakeout --wait 60", "gomap threads", go=ending.go, interrupt_at="It is held"
+    )
+    assert "one culprit caught" in ran.out, ran
+    assert "Interrupted: " in ran.out
+    assert "writing main.shared in" in ran.out
+    assert ending.wait() == 2
