@@ -1,7 +1,7 @@
 //! `watch -o`: the page and the trace.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::Command;
 
@@ -34,11 +34,20 @@ fn files(folder: &TempDir) -> [String; 4] {
     ["-o".to_owned(), file("report.html"), "-o".to_owned(), file("trace.json")]
 }
 
-/// Starts a watch that writes both files, and lets the goroutines go.
+/// Starts a watch that writes both files, and lets the goroutines go once it is armed.
 fn watch(sample: &mut Sample, folder: &TempDir, words: &[&str]) -> Watching {
     let files = files(folder);
     let words: Vec<&str> = words.iter().copied().chain(files.iter().map(String::as_str)).collect();
-    let watching = Watching::start(sample.pid(), "main.shared", &words);
+    let mut watching = Watching::start(sample.pid(), "main.shared", &words);
+    if words.contains(&"--hold") {
+        watching.wait_until_armed();
+    } else {
+        // It says that it watches once it does. What comes behind that line is for others to read.
+        let mut letter = [0];
+        while letter != *b"\n" {
+            watching.child.stdout.as_mut().unwrap().read_exact(&mut letter).unwrap();
+        }
+    }
     sample.begin();
     watching
 }
