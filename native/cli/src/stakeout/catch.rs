@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use gotarget::fatal::{self, Fatal};
 use gotarget::suspects::{self, Suspects};
+use gotarget::users::Users;
 use gotarget::{ThreadRegisters, threads};
 use report::facts;
 
@@ -61,8 +62,9 @@ impl Session<'_> {
             self.write_core(tid);
             self.tracer.resume_all();
         }
-        if let Some(touches) = touches {
-            self.watch(&mut caught, touches);
+        match touches {
+            Some(touches) => self.watch(&mut caught, touches),
+            None => self.name(&caught, &Users::default(), Duration::ZERO),
         }
         Some(caught)
     }
@@ -102,6 +104,7 @@ impl Session<'_> {
         say(&format!("it is held; watching for {seconds} s who else uses the map"));
         let began = Instant::now();
         let deadline = began + self.args.wait;
+        let mut executes = false;
         loop {
             let next = self.next(Some(deadline.min(Instant::now() + TICK)));
             let Some(program) = &self.program else { return };
@@ -115,18 +118,35 @@ impl Session<'_> {
                     }
                 }
                 Next::Fatal(tid) => self.hold_too(caught, tid),
-                Next::Time | Next::Executes | Next::Ended(_) | Next::Asked => break,
+                Next::Executes => {
+                    executes = true;
+                    break;
+                }
+                Next::Time | Next::Ended(_) | Next::Asked => break,
             }
         }
         let Some(program) = &self.program else { return };
         let target = program.process.target();
         let (users, lost) = touches.finish(&target);
-        let seconds = began.elapsed().as_secs_f64();
-        self.lines.show(&facts::users(&target, &users, seconds, lost));
-        if !caught.proven
-            && let Some(other) = facts::most_likely(&target, &caught.first, &caught.suspects, &users, seconds)
-        {
-            self.lines.show(&other);
+        let time = began.elapsed();
+        self.lines.show(&facts::users(&target, &users, time.as_secs_f64(), lost));
+        self.name(caught, &users, time);
+        if executes {
+            // Whoever was held is gone with the program.
+            self.stake_out_again();
+        }
+    }
+
+    /// Names the other one, if it isn't known for sure already.
+    fn name(&mut self, caught: &Catch, users: &Users, time: Duration) {
+        let Some(program) = self.program.as_ref().filter(|_| !caught.proven) else { return };
+        let target = program.process.target();
+        let other = facts::most_likely(&target, &caught.first, &caught.suspects, users, time.as_secs_f64());
+        match other {
+            Some(other) => self.lines.show(&other),
+            None => {
+                say(&"the other goroutine is not known: nobody else wrote to the map, and no stack tells of a write")
+            }
         }
     }
 

@@ -126,6 +126,9 @@ impl<'a> Session<'a> {
                     if let Some(program) = &mut self.program {
                         program.give_up();
                     }
+                    if let Some(end) = self.tracer.end() {
+                        return self.ended(end);
+                    }
                     match (self.args.then, self.relation) {
                         (Then::Hold, _) => return self.hold(),
                         (Then::Die | Then::Core, Relation::Other) => return self.leave(),
@@ -190,7 +193,7 @@ impl<'a> Session<'a> {
     }
 
     /// Stakes out the program that the process executes by now.
-    fn stake_out_again(&mut self) {
+    pub(crate) fn stake_out_again(&mut self) {
         self.program = None;
         match Program::executed(&self.tracer, self.args.exe.as_deref()) {
             Ok(program) => self.program = program,
@@ -226,7 +229,10 @@ impl<'a> Session<'a> {
         match relation {
             Relation::Other => Ok(status),
             // Without its parent the kernel would let it go on.
-            Relation::Child => End::of_child(pid).pass_on(),
+            Relation::Child => {
+                self.signals.give_back_stops();
+                End::of_child(pid).pass_on()
+            }
         }
     }
 

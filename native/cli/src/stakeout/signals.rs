@@ -109,6 +109,11 @@ impl Signals {
             let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
         }
     }
+
+    /// Lets the terminal stop redhanded by itself: the program is stopped anyway.
+    pub(crate) fn give_back_stops(&self) {
+        let _ = SigSet::from_iter(STOPS).thread_unblock();
+    }
 }
 
 fn is_in_our_job(pid: i32) -> bool {

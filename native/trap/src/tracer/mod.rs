@@ -149,7 +149,7 @@ impl Tracer {
         Ok(())
     }
 
-    /// Waits for the next event. `None` at the deadline, after a [`Waker::wake`], and always once the process
+    /// Waits for the next event, and takes note of the end of any other child of the calling thread. `None` at the deadline, after a [`Waker::wake`], and always once the process
     /// has ended.
     pub fn wait(&mut self, deadline: Option<Instant>) -> Option<Event> {
         loop {
