@@ -49,7 +49,7 @@ def test_both_culprits_are_named_and_then_it_dies_as_it_would_have(
     debugger: Debugger, start: Start, sample: str
 ) -> None:
     racing = start(sample, options=HURRY)
-    ran = debugger.attach(racing.pid, "gomap stakeout --wait 1 --json", go=racing.go)
+    ran = debugger.attach(racing.pid, "gomap stakeout --wait 3 --json", go=racing.go)
     assert ran.status == 0, ran
     first = ran.lines("redhanded.fatal/1")[0]
     assert first["map"]["expression"] == "main.shared"
