@@ -32,6 +32,7 @@ Examples:
   redhanded watch -p 4711 main.srv.cache --for 30
   redhanded watch -p 4711 main.shared --count 1000 --json > accesses.jsonl
   redhanded watch -p 4711 main.shared -o report.html -o trace.json
+  redhanded watch -p 4711 main.shared --hold 5          hold whoever is inside: rare races are caught soon
   redhanded watch -p 4711 --var main.stats.hits         any variable: a race, or not?
   redhanded watch -p 4711 --var 'main.m[\"k\"]'           an entry: are updates of it lost?
 
