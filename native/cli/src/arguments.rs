@@ -126,7 +126,10 @@ pub(crate) fn cli() -> clap::Command {
 
 /// The examples of a command as one types them here.
 fn with_process(command: clap::Command) -> clap::Command {
-    let (bare, here) = (format!("\n  {}", command.get_name()), format!("\n  redhanded {} -p PID", command.get_name()));
+    let name = command.get_name();
+    // What it wants to see has died as a rule.
+    let which = if name == "autopsy" { "--core CORE" } else { "-p PID" };
+    let (bare, here) = (format!("\n  {name}"), format!("\n  redhanded {name} {which}"));
     let typed = |help: Option<&StyledStr>| help.map(|help| help.to_string().replace(&bare, &here));
     let (short, long) = (typed(command.get_after_help()), typed(command.get_after_long_help()));
     let command = short.into_iter().fold(command, clap::Command::after_help);

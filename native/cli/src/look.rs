@@ -30,12 +30,15 @@ pub(crate) fn run(command: &Command, args: &ProcessArgs, color: ColorChoice) -> 
         registers: &registers,
     });
     let threads = if is_running { Vec::new() } else { threads(&process, command)? };
+    let registers_of_all = if is_running { Vec::new() } else { process.threads()? };
     let progress = Progress::new();
     let context = Context {
         target,
         frame: frame_context,
         unstopped: is_running,
         threads: &threads,
+        registers: &registers_of_all,
+        signal: process.signal(),
         selected: None,
         palette: colour::palette(color),
         limits: Limits::default(),
@@ -70,7 +73,7 @@ impl ProcessArgs {
 
 /// What each thread is doing, for the commands that tell it.
 fn threads(process: &Process, command: &Command) -> Result<Vec<Thread>, Error> {
-    if !matches!(command, Command::Check(_) | Command::Goroutines(_)) {
+    if !matches!(command, Command::Check(_) | Command::Goroutines(_) | Command::Autopsy(_)) {
         return Ok(Vec::new());
     }
     let target = process.target();

@@ -19,6 +19,8 @@ pub enum Command {
     Goroutines(GoroutinesArgs),
     /// Print the arguments and local variables of a frame
     Locals(LocalsArgs),
+    /// Say what a process died of: which map, who found it used, and who the other goroutine was
+    Autopsy(AutopsyArgs),
 }
 
 /// How much of each value is shown.
@@ -186,6 +188,26 @@ pub struct LocalsArgs {
     /// How much of each value
     #[command(flatten)]
     pub limits: LimitArgs,
+}
+
+const AUTOPSY: &str = "\
+Examples:
+  autopsy
+
+After `fatal error: concurrent map writes` and the like, in a core of it or in a process that is held there: the \
+map, the goroutine that found it used, all others ranked by what their stacks tell, every place in the program \
+that can write the map, and a check of the map. A core is made by GOTRACEBACK=crash with `ulimit -c unlimited`, or \
+by gcore.
+
+Exit status 1: it is a map's race. 0: it is something else, and what.";
+
+/// Options of `autopsy`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = AUTOPSY)]
+pub struct AutopsyArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Words that are no command, or that ask for help.

@@ -42,7 +42,7 @@ fn all(context: &Context<'_>) -> Result<CheckReport, Error> {
 }
 
 /// A map of which nothing is known.
-fn unchecked(context: &Context<'_>, value: &MapValue) -> CheckedMap {
+pub(crate) fn unchecked(context: &Context<'_>, value: &MapValue) -> CheckedMap {
     CheckedMap {
         map: context.subject(value),
         len: 0,
@@ -55,7 +55,7 @@ fn unchecked(context: &Context<'_>, value: &MapValue) -> CheckedMap {
     }
 }
 
-fn check(context: &Context<'_>, value: &MapValue) -> Result<CheckedMap, Error> {
+pub(crate) fn check(context: &Context<'_>, value: &MapValue) -> Result<CheckedMap, Error> {
     let target = &context.target;
     let opened = map::open(target, value)?;
     let types = hasher::Types::new(target);

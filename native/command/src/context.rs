@@ -3,7 +3,7 @@
 use std::io;
 
 use gotarget::threads::Thread;
-use gotarget::{FrameContext, Limits, Target};
+use gotarget::{FrameContext, Limits, Target, ThreadRegisters};
 use report::Palette;
 
 /// What a command looks at, and where.
@@ -16,6 +16,10 @@ pub struct Context<'a> {
     pub unstopped: bool,
     /// The stopped threads; none of a process that runs.
     pub threads: &'a [Thread],
+    /// The registers of the stopped threads, for the commands that follow them.
+    pub registers: &'a [ThreadRegisters],
+    /// The signal that a core's process was killed by.
+    pub signal: Option<u64>,
     /// The thread that the user has selected.
     pub selected: Option<u32>,
     /// Colours of the text.
@@ -71,6 +75,9 @@ pub enum Error {
     /// Variables of which frame?
     #[error("no frame is selected: choose one with --goroutine N [--frame K]; `goroutines` lists them")]
     NoFrame,
+    /// The threads must stand.
+    #[error("an autopsy needs a process that stands still: give --stop, or a core with --core")]
+    Unstopped,
     /// The answer cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),

@@ -1,4 +1,5 @@
-//! The commands that look at a Go process: `print`, `get`, `header`, `check`, `maps`, `goroutines`, `locals`.
+//! The commands that look at a Go process: `print`, `get`, `header`, `check`, `maps`, `goroutines`, `locals`,
+//! `autopsy`.
 //!
 //! [`parse`] reads one from words, as a debugger's user types them; the command line reads the same
 //! [`Command`] with its own options beside it. [`Command::run`] writes the answer. Which process, how it is
@@ -7,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod arguments;
+mod autopsy;
 mod check;
 mod context;
 mod get;
@@ -19,6 +21,7 @@ mod run;
 mod variables;
 
 pub use arguments::{
-    CheckArgs, Command, GetArgs, GoroutinesArgs, HeaderArgs, LimitArgs, LocalsArgs, MapsArgs, PrintArgs, Usage, parse,
+    AutopsyArgs, CheckArgs, Command, GetArgs, GoroutinesArgs, HeaderArgs, LimitArgs, LocalsArgs, MapsArgs, PrintArgs,
+    Usage, parse,
 };
 pub use context::{Context, Error, Status};

@@ -23,6 +23,7 @@ impl Command {
             Command::Maps(args) => args.run(context, out),
             Command::Goroutines(args) => args.run(context, out),
             Command::Locals(args) => args.run(context, out),
+            Command::Autopsy(args) => args.run(context, out),
         }
     }
 }

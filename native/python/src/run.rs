@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use command::Context;
+use command::{Command, Context};
 use goprogram::Register;
-use gotarget::{FrameContext, Limits, RuntimeAddr, Target};
+use gotarget::{FrameContext, Limits, RuntimeAddr, Target, ThreadRegisters};
 use pyo3::prelude::*;
 use report::Palette;
 
@@ -44,6 +44,13 @@ pub(crate) fn run(
         Err(usage) => return Err(Failure::Core(one_line(words, &usage.text))),
     };
     let threads = describe(target, &scene.threads)?;
+    let needs_registers = matches!(command, Command::Autopsy(_));
+    let all_registers: Vec<ThreadRegisters> = scene
+        .threads
+        .iter()
+        .filter(|_| needs_registers)
+        .map(|(tid, callable)| ThreadRegisters::read(*tid, &registers(callable)))
+        .collect();
     let registers = scene.frame.as_ref().map(|(_, _, callable)| registers(callable));
     let frame = scene.frame.as_ref().zip(registers.as_ref());
     let context = Context {
@@ -51,6 +58,8 @@ pub(crate) fn run(
         frame: frame.map(|((pc, is_return, _), registers)| frame_of(target, *pc, *is_return, registers)),
         unstopped: scene.is_running,
         threads: &threads,
+        registers: &all_registers,
+        signal: None,
         selected: Some(scene.current),
         palette: Palette::new(scene.colour),
         limits: Limits::default(),

@@ -55,8 +55,15 @@ impl Report for FatalReport {
     const SCHEMA: &'static str = "redhanded.fatal/1";
 
     fn text(&self, palette: &Palette) -> String {
+        format!("{RULE}\n{}{RULE}\n", self.body(palette))
+    }
+}
+
+impl FatalReport {
+    /// What stands between the rules.
+    pub(crate) fn body(&self, palette: &Palette) -> String {
         let FatalReport { map, message, access } = self;
-        let mut text = format!("{RULE}\n{}\n", paint(palette.alarm, "WARNING: DATA RACE"));
+        let mut text = format!("{}\n", paint(palette.alarm, "WARNING: DATA RACE"));
         match map {
             Some(map) => text.push_str(&map.line()),
             None => text.push_str("a map: where it is can't be told\n"),
@@ -66,8 +73,6 @@ impl Report for FatalReport {
         text.push_str(&access.text(palette, map.as_ref().map(|map| map.subject.address), ""));
         text.push('\n');
         text.push_str(&access.origin(palette));
-        text.push_str(RULE);
-        text.push('\n');
         text
     }
 }

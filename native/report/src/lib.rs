@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod access;
+mod autopsy;
 mod check;
 mod culprit;
 mod doctor;
@@ -31,6 +32,7 @@ mod watch;
 mod words;
 
 pub use access::{AccessLine, FlagByte, ForeignLine, Step};
+pub use autopsy::{AutopsyReport, EndLine, EvidenceLine, PlaceLine, PlaceList, SuspectLine, SuspectList};
 pub use check::{CheckReport, CheckedMap};
 pub use culprit::{Certainty, CulpritReport, UseLine, UserLine, UserList};
 pub use doctor::{DoctorReport, Examined};

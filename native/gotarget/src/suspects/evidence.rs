@@ -55,7 +55,7 @@ pub struct Evidence {
     pub kind: Option<Kind>,
     /// The map function; of [`Clue::Could`] the function of the program.
     pub function: Option<String>,
-    /// The frame that calls it, or has the map's address.
+    /// The call, or the frame that has the map's address.
     pub at: Option<Pc>,
 }
 
@@ -253,7 +253,8 @@ impl<'a> Wanted<'a> {
             } else {
                 return None;
             };
-            Some(self.of_call(clue, call, Some(frame.pc)))
+            let at = Pc { addr: target.bias.to_runtime(call.ret), cfa: frame.pc.cfa, is_return: true };
+            Some(self.of_call(clue, call, Some(at)))
         });
         clues.min_by_key(|evidence| (!evidence.is_write(), evidence.clue))
     }

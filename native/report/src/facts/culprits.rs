@@ -199,6 +199,6 @@ fn party(
     }
 }
 
-fn frames(target: &Target<'_>, stack: &[Pc]) -> Vec<Frame> {
+pub(super) fn frames(target: &Target<'_>, stack: &[Pc]) -> Vec<Frame> {
     stack::describe(target, stack).into_iter().map(Frame::from).collect()
 }

@@ -1,5 +1,6 @@
 //! Facts of a process and the judge's overlaps, as the plain data of reports.
 
+mod autopsy;
 mod culprits;
 
 use gomap::{Finding, Growth, Scan, Verdict};
@@ -12,6 +13,7 @@ use gotarget::threads::Thread;
 use gotarget::{RuntimeAddr, Target, stack};
 use race::{Access, Deed, Kind, Overlap};
 
+pub use autopsy::{end, missing, places, suspects};
 pub use culprits::{both_dying, fatal, inside, most_likely, users};
 
 use crate::{
