@@ -77,6 +77,10 @@ fn threads(process: &Process, command: &Command) -> Result<Vec<Thread>, Error> {
         return Ok(Vec::new());
     }
     let target = process.target();
+    // An autopsy tells what it can without debug information.
+    if matches!(command, Command::Autopsy(_)) && !target.program.has_dwarf() {
+        return Ok(Vec::new());
+    }
     let threads = process.threads()?;
     let stopped = threads.iter().filter(|thread| thread.is_stopped());
     Ok(stopped

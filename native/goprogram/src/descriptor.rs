@@ -9,7 +9,7 @@ use crate::entry::Entry;
 use crate::layout::Structure;
 use crate::types::{GO_RUNTIME_TYPE, TypeRef, target};
 use crate::units::{MOST_NAMES, Offset, Reader, TYPES};
-use crate::{Error, LinkAddr, Program};
+use crate::{Error, LinkAddr, Program, layout_known};
 
 /// Where the fields of a type descriptor lie, in bytes from its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +160,10 @@ impl Program {
     pub fn abi_layout(&self) -> Result<&AbiLayout, Error> {
         if let Some(layout) = self.abi_layout_cell().get() {
             return Ok(layout);
+        }
+        if !self.has_dwarf() {
+            let layout = layout_known::abi(self)?;
+            return Ok(self.abi_layout_cell().get_or_init(|| layout));
         }
         let ty = Structure::first(self, &["internal/abi.Type", "runtime._type"])?;
         let map = Structure::map_type(self)?;

@@ -3,7 +3,7 @@
 use gomap::{ClassicBits, ClassicLayout, Layout, SwissLayout, TableLayout};
 
 use crate::types::{Field, Type, TypeKind};
-use crate::{Error, Program, Variable};
+use crate::{Error, Program, Variable, layout_known};
 
 /// Where the fields of the runtime's own structures lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +136,9 @@ impl Program {
     /// # Errors
     /// [`Error::NoDwarf`]; [`Error::UnknownType`] or [`Error::UnknownField`].
     pub fn field_offset(&self, type_name: &str, field: &str) -> Result<u64, Error> {
+        if !self.has_dwarf() {
+            return layout_known::field(self, type_name, field);
+        }
         Structure::named(self, type_name)?.offset(field)
     }
 
@@ -146,6 +149,10 @@ impl Program {
     pub fn map_layout(&self) -> Result<&Layout, Error> {
         if let Some(layout) = self.map_layout_cell().get() {
             return Ok(layout);
+        }
+        if !self.has_dwarf() {
+            let layout = layout_known::map(self)?;
+            return Ok(self.map_layout_cell().get_or_init(|| layout));
         }
         // The types decide, not the version: GOEXPERIMENT=noswissmap brings hmap back in 1.24 and 1.25.
         let layout = match Structure::map_type(self)?.field("Group") {
@@ -214,6 +221,10 @@ impl Program {
     pub fn runtime_layout(&self) -> Result<&RuntimeLayout, Error> {
         if let Some(layout) = self.runtime_layout_cell().get() {
             return Ok(layout);
+        }
+        if !self.has_dwarf() {
+            let layout = layout_known::runtime(self)?;
+            return Ok(self.runtime_layout_cell().get_or_init(|| layout));
         }
         let g = Structure::named(self, "runtime.g")?;
         let m = Structure::named(self, "runtime.m")?;

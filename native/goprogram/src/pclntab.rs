@@ -25,6 +25,9 @@ const INLINED_CALLS: usize = 3;
 /// Offset of `text` in runtime.moduledata, from 1.18 to 1.27.
 const MODULE_TEXT: u64 = 176;
 
+/// Offset of `types` in runtime.moduledata: of 1.18 and 1.19, and since 1.20.
+const MODULE_TYPES: (u64, u64) = (280, 296);
+
 /// Calls inlined into each other: far more than the compiler inlines.
 const DEEPEST: usize = 256;
 
@@ -125,6 +128,14 @@ impl Program {
         }
     }
 
+    /// Where the section of types starts that descriptors' names are relative to, as the runtime itself knows it.
+    pub(crate) fn types_of_module(&self) -> Option<u64> {
+        let table = self.pclntab()?;
+        let module = self.module(table.addr, table.addr.checked_add(table.names as u64)?)?;
+        let offset = if table.is_old { MODULE_TYPES.0 } else { MODULE_TYPES.1 };
+        self.elf().pointer(module.checked_add(offset)?)
+    }
+
     /// The address of runtime.firstmoduledata, which begins with the table's address and that of its names.
     fn module(&self, table: u64, names: u64) -> Option<u64> {
         if let Some(symbol) = self.symbol("runtime.firstmoduledata") {
@@ -187,6 +198,16 @@ impl Pclntab {
 
     fn name_at(&self, program: &Program, offset: u32) -> Option<String> {
         text_at(self.table(program), self.names.checked_add(offset as usize)?)
+    }
+
+    /// How far the stack pointer is below the return address at an instruction, in bytes: what is on the stack of
+    /// the function's own (runtime.funcspdelta).
+    pub(crate) fn frame_size(&self, program: &Program, pc: LinkAddr) -> Option<i32> {
+        let table = self.table(program);
+        let entry = self.function_at(program, pc)?;
+        // runtime._func: entryOff, nameOff, args, deferreturn, pcsp.
+        let sizes = u32_at(table, entry.at.checked_add(16)?)?;
+        self.value(table, sizes, entry.code.start, pc.0).filter(|size| *size >= 0)
     }
 
     /// The lines of an instruction, as [`Program::lines_at`] gives them.

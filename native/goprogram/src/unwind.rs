@@ -1,4 +1,4 @@
-//! Where a frame's caller is, from `.debug_frame`.
+//! Where a frame's caller is, from `.debug_frame`, or without it from Go's own table.
 
 use gimli::{BaseAddresses, CieOrFde, DebugFrame, DebugFrameOffset, LittleEndian, UnwindContext, UnwindSection};
 
@@ -29,10 +29,17 @@ impl Program {
     /// Go never ends a function with a call.
     ///
     /// # Errors
-    /// [`Error::NoDwarf`]; [`Error::NoUnwindRule`] if the program has no rule for this address, or one that is not Go's, as in C code.
+    /// [`Error::NoUnwindRule`] if the program has no rule for this address, or one that is not Go's, as in C code.
     pub fn caller_frame(&self, pc: LinkAddr) -> Result<CfaRule, Error> {
         let missing = Error::NoUnwindRule { addr: pc.0 };
-        let described = self.described()?;
+        let described = match self.described() {
+            Err(Error::NoDwarf) => {
+                let size = self.pclntab().and_then(|table| table.frame_size(self, pc)).ok_or(missing)?;
+                // The return address lies above the frame.
+                return Ok(CfaRule { offset_from_sp: i64::from(size) + 8 });
+            }
+            described => described?,
+        };
         let after = described.partition_point(|entry| entry.start <= pc.0);
         let Some(entry) = after.checked_sub(1).and_then(|last| described.get(last)).filter(|entry| pc.0 < entry.end)
         else {

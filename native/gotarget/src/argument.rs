@@ -69,7 +69,12 @@ pub(crate) fn maps_of(target: &Target<'_>, frames: &[UnwoundFrame], depth: usize
     if parameters.map.is_some() {
         let own = described(&MAP).map(|header| (header, described(&TYPE), false));
         let given = passed(parameters.map).map(|map| (RuntimeAddr(map.value), addr(passed(parameters.ty)), map.reread));
-        let whole = |(header, descriptor, reread)| MapArgument { header, descriptor, reread };
+        // Where the function itself has put it aside, if it has: above its return address.
+        let aside = parameters.map.and_then(|index| target.pointer(frame.pc.cfa.plus(8 * index)).ok());
+        let whole = |(header, descriptor, reread)| {
+            let reread = reread && aside != Some(header);
+            MapArgument { header, descriptor, reread }
+        };
         found.extend([own, given].into_iter().flatten().map(whole));
     }
     if parameters.iterator.is_some() {

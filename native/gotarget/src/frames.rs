@@ -41,6 +41,10 @@ const SIGNAL_HANDLERS: [&str; 2] = ["runtime.sigtramp", "runtime.cgoSigtramp"];
 /// Where the runtime leaves a goroutine's stack for the thread's own.
 const LEAVES_STACK: &str = "runtime.systemstack_switch";
 
+/// What is at the bottom of the thread's own stack once a goroutine has been left in order to run another one, or to
+/// grow its stack (src/runtime/asm_amd64.s).
+const LEFT: [&str; 2] = ["runtime.mcall", "runtime.morestack"];
+
 /// Walks a stack that no thread runs on, or a caller's.
 pub(crate) fn walk(target: &Target<'_>, pc: RuntimeAddr, sp: RuntimeAddr) -> Vec<UnwoundFrame> {
     let stack = stack::walk(target, pc, sp);
@@ -149,6 +153,11 @@ fn left(target: &Target<'_>, g: RuntimeAddr, frames: &[UnwoundFrame]) -> Option<
     let function = target.program.function_at(target.bias.to_link(pc))?.name;
     let status = target.uint(g.plus(layout.g.atomicstatus), 4).ok()? & !crate::goroutine::SCAN;
     let in_system = layout.statuses.iter().any(|(value, name)| *value == status && name == "syscall");
-    let in_order = in_system || function.trim_end_matches(".abi0") == LEAVES_STACK;
+    let bottom = frames.last().and_then(|frame| {
+        let link = target.bias.to_link(frame.pc.instruction());
+        Some(target.program.function_at(link)?.name)
+    });
+    let was_left = bottom.is_some_and(|name| LEFT.contains(&name.trim_end_matches(".abi0")));
+    let in_order = in_system || was_left || function.trim_end_matches(".abi0") == LEAVES_STACK;
     in_order.then(|| walk_resting(target, g)).flatten()
 }

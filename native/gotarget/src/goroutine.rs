@@ -98,10 +98,7 @@ pub fn of_thread(target: &Target<'_>, thread: u32, g_register: u64) -> Result<Op
     let layout = target.program.runtime_layout()?;
     let read = |addr: RuntimeAddr| read_uint(target.memory, addr, 8).ok();
     let candidate = RuntimeAddr(g_register);
-    if let Some(m) = read(candidate.plus(layout.g.m)).map(RuntimeAddr)
-        && m.0 != 0
-        && read(m.plus(layout.m.procid)) == Some(thread.into())
-    {
+    if let Some(m) = m_of_thread(target, thread, g_register) {
         let runs = |offset: u64| read(m.plus(offset));
         // On g0 (the scheduler's stack) and gsignal, the goroutine that stood there is curg.
         if [runs(layout.m.curg), runs(layout.m.g0), runs(layout.m.gsignal)].contains(&Some(candidate.0)) {
@@ -124,6 +121,13 @@ pub fn of_thread(target: &Target<'_>, thread: u32, g_register: u64) -> Result<Op
         m = read(addr.plus(next));
     }
     Ok(None)
+}
+
+/// The thread's own structure (`runtime.m`), by the `g` in its register, if the runtime agrees.
+pub(crate) fn m_of_thread(target: &Target<'_>, thread: u32, g_register: u64) -> Option<RuntimeAddr> {
+    let layout = target.program.runtime_layout().ok()?;
+    let m = target.pointer(RuntimeAddr(g_register).plus(layout.g.m)).ok().filter(|m| m.0 != 0)?;
+    (target.pointer(m.plus(layout.m.procid)).ok()?.0 == u64::from(thread)).then_some(m)
 }
 
 /// All goroutines that have not ended, in the order in which the runtime made them.
@@ -179,8 +183,7 @@ pub(crate) fn each(
     target: &Target<'_>,
     visit: &mut dyn FnMut(RuntimeAddr) -> Result<ControlFlow<()>, Error>,
 ) -> Result<(), Error> {
-    let allgs = target.program.variable("runtime.allgs")?;
-    let slice = target.bias.to_runtime(allgs.addr);
+    let slice = target.bias.to_runtime(target.program.all_goroutines()?);
     let data = target.pointer(slice)?;
     let len = target.uint(slice.plus(8), 8)?;
     if len > MOST {

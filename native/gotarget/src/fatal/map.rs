@@ -22,6 +22,8 @@ pub struct Doomed {
     pub header: RuntimeAddr,
     /// The map, with its type and an expression for it; `None` where the program has no DWARF.
     pub value: Option<MapValue>,
+    /// The name of its type, as the runtime prints it where there is no DWARF; `None` if nothing tells.
+    pub type_name: Option<String>,
     /// Whether the expression is a name that leads to the map: else it is a typed address.
     pub named: bool,
     /// The function whose local the expression begins with.
@@ -80,13 +82,15 @@ pub(super) fn describe(
         Some(name)
     });
     let ty = descriptor.and_then(|descriptor| type_at(target, descriptor));
+    let in_runtime = || target.program.name_of_descriptor(target.bias.to_link(descriptor?));
+    let type_name = ty.as_ref().map(|(_, name)| name.clone()).or_else(in_runtime);
     let value = ty.map(|(ty, type_name)| MapValue {
         expression: name.clone().unwrap_or_else(|| format!("({type_name}){header}")),
         type_name,
         ty,
         header,
     });
-    Doomed { header, named: name.is_some(), value, local_of, descriptor, sureness }
+    Doomed { header, type_name, named: name.is_some(), value, local_of, descriptor, sureness }
 }
 
 /// How many ways lead to the same map.

@@ -83,7 +83,7 @@ pub fn find(
         .filter_map(|fatal| Some((fatal.goroutine?, fatal)))
         .collect();
     let all = scan::all(target)?;
-    let recent = recent::by_threads(target, &all.iter().copied().collect());
+    let recent = recent::by_threads(target, &all.iter().copied().collect(), threads);
     let statuses = &target.program.runtime_layout()?.statuses;
     let status = |name: &str| statuses.iter().find(|(_, known)| known == name).map(|(value, _)| *value);
     let dead: HashSet<u64> = ["dead", "deadextra", "idle"].into_iter().filter_map(status).collect();

@@ -2,7 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use goprogram::Register;
+
+use crate::goroutine;
 use crate::memory::RuntimeAddr;
+use crate::registers::ThreadRegisters;
 use crate::target::Target;
 
 /// How long ago a goroutine ran, as far as the scheduler's own stacks and lists tell. The sooner the smaller.
@@ -49,19 +53,23 @@ const SEARCHED: u64 = 2048;
 
 /// What the threads run or have run last, by the address of the `g`. Nothing where the program doesn't tell how
 /// the runtime keeps its threads.
-pub(super) fn by_threads(target: &Target<'_>, goroutines: &HashSet<RuntimeAddr>) -> HashMap<RuntimeAddr, Recent> {
-    threads(target, goroutines).unwrap_or_default()
-}
-
-fn threads(target: &Target<'_>, goroutines: &HashSet<RuntimeAddr>) -> Option<HashMap<RuntimeAddr, Recent>> {
-    let layout = target.program.runtime_layout().ok()?;
-    let next = target.program.field_offset("runtime.m", "alllink").ok()?;
+pub(super) fn by_threads(
+    target: &Target<'_>,
+    goroutines: &HashSet<RuntimeAddr>,
+    threads: &[ThreadRegisters],
+) -> HashMap<RuntimeAddr, Recent> {
+    let Ok(layout) = target.program.runtime_layout() else { return HashMap::new() };
     let word = |addr: RuntimeAddr| target.pointer(addr).ok();
     let idle = idle(target).unwrap_or_default();
     let mut found = HashMap::new();
-    let first = target.program.symbol("runtime.allm").map(|symbol| target.bias.to_runtime(symbol.addr))?;
-    let threads = std::iter::successors(word(first), |m| word(m.plus(next))).take_while(|m| m.0 != 0);
-    for m in threads.take(MOST) {
+    // Without symbols the runtime's list of threads isn't to be found, but each thread knows its own structure.
+    let all = all(target).unwrap_or_else(|| {
+        let own = |thread: &ThreadRegisters| {
+            goroutine::m_of_thread(target, thread.tid, thread.get(Register::R14).unwrap_or(0))
+        };
+        threads.iter().filter_map(own).collect()
+    });
+    for m in all {
         let Some(thread) = word(m.plus(layout.m.procid)).and_then(|id| u32::try_from(id.0).ok()) else { continue };
         match word(m.plus(layout.m.curg)) {
             Some(RuntimeAddr(0)) => {
@@ -78,7 +86,15 @@ fn threads(target: &Target<'_>, goroutines: &HashSet<RuntimeAddr>) -> Option<Has
             None => {}
         }
     }
-    Some(found)
+    found
+}
+
+/// The structures of all threads.
+fn all(target: &Target<'_>) -> Option<Vec<RuntimeAddr>> {
+    let next = target.program.field_offset("runtime.m", "alllink").ok()?;
+    let first = target.program.symbol("runtime.allm").map(|symbol| target.bias.to_runtime(symbol.addr))?;
+    let word = |addr: RuntimeAddr| target.pointer(addr).ok().filter(|m| m.0 != 0);
+    Some(std::iter::successors(word(first), |m| word(m.plus(next))).take(MOST).collect())
 }
 
 /// The goroutine that a thread left for its scheduler. To leave, `mcall` (src/runtime/asm_amd64.s, Go 1.17 to

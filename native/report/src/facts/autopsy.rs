@@ -143,6 +143,6 @@ pub fn places(target: &Target<'_>, places: &Places) -> PlaceList {
 /// What can't be told of a program that was stripped.
 pub fn missing(program: &Program) -> Option<String> {
     (!program.has_dwarf()).then(|| {
-        "the program has no debug information (DWARF): names of variables and types, and goroutines that no thread runs, can't be told".to_owned()
+        "the program has no debug information (DWARF): no variable is known that leads to the map, and it can't be checked".to_owned()
     })
 }

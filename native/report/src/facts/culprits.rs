@@ -19,7 +19,7 @@ pub fn fatal(target: &Target<'_>, fatal: &Fatal, whereabouts: &str) -> FatalRepo
         let go = target.program.version().text.trim_start_matches("go").to_owned();
         let unknown = || Subject {
             expression: format!("the map at {}", map.header),
-            type_name: "map of unknown type".to_owned(),
+            type_name: map.type_name.clone().unwrap_or_else(|| "map of unknown type".to_owned()),
             address: map.header.0,
             go,
         };
