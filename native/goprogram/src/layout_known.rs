@@ -101,8 +101,10 @@ fn has_swiss_maps(program: &Program, minor: u32) -> bool {
 pub(crate) fn map(program: &Program) -> Result<Layout, Error> {
     let minor = minor(program)?;
     if !has_swiss_maps(program, minor) {
+        // With GOEXPERIMENT=noswissmap in 1.24 and 1.25 they have one field more.
+        let more = if minor >= 24 { 8 } else { 0 };
         return Ok(Layout::Classic(ClassicLayout {
-            size: 48,
+            size: 48 + more,
             count: 0,
             flags: 8,
             b: 9,
@@ -111,8 +113,8 @@ pub(crate) fn map(program: &Program) -> Result<Layout, Error> {
             buckets: 16,
             oldbuckets: 24,
             nevacuate: 32,
-            clear_seq: None,
-            extra: 40,
+            clear_seq: (more > 0).then_some(40),
+            extra: 40 + more,
             bits: ClassicBits::GO,
         }));
     }

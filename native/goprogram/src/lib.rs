@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 
 mod amd64;
+mod amd64_body;
 mod amd64_flow;
 mod amd64_graph;
 mod amd64_origin;

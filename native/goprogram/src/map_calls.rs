@@ -5,7 +5,8 @@ use std::thread;
 
 use object::{Object, ObjectSection, SectionKind};
 
-use crate::amd64_origin::{Body, Origin};
+use crate::amd64_body::Body;
+use crate::amd64_origin::Origin;
 use crate::map_functions::MapCode;
 use crate::{Function, LinkAddr, MapFunction, Parameters, Program, Register, Root};
 

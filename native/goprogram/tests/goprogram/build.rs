@@ -36,6 +36,7 @@ pub(crate) enum Mode {
     StrippedPie,
     /// With C code before Go's.
     StrippedCgo,
+    StrippedNoSwissMap,
 }
 
 pub(crate) const MODES: [Mode; 7] =
@@ -43,12 +44,15 @@ pub(crate) const MODES: [Mode; 7] =
 
 impl Mode {
     pub(crate) fn has_dwarf(self) -> bool {
-        !matches!(self, Mode::NoDwarf | Mode::Stripped | Mode::StrippedPie | Mode::StrippedCgo)
+        !matches!(
+            self,
+            Mode::NoDwarf | Mode::Stripped | Mode::StrippedPie | Mode::StrippedCgo | Mode::StrippedNoSwissMap
+        )
     }
 
     fn experiment(self) -> &'static str {
         match self {
-            Mode::NoSwissMap => "noswissmap",
+            Mode::NoSwissMap | Mode::StrippedNoSwissMap => "noswissmap",
             Mode::SplitGroup => "mapsplitgroup",
             _ => "",
         }
@@ -61,7 +65,7 @@ impl Mode {
             Mode::Pie => &["-buildmode=pie"],
             Mode::NoDwarf => &["-ldflags=-w"],
             Mode::NoSymbols => &["-ldflags=-s -w=0"],
-            Mode::Stripped | Mode::StrippedCgo => &["-ldflags=-s -w"],
+            Mode::Stripped | Mode::StrippedCgo | Mode::StrippedNoSwissMap => &["-ldflags=-s -w"],
             Mode::StrippedPie => &["-buildmode=pie", "-ldflags=-s -w"],
             Mode::UncompressedDwarf => &["-ldflags=-compressdwarf=false"],
         }

@@ -1,9 +1,9 @@
 //! Layouts, against what each Go version is known to have.
 
 use gomap::{ClassicBits, ClassicLayout, Layout, SwissLayout, TableLayout};
-use goprogram::{GLayout, MLayout, TypeKind};
+use goprogram::{GLayout, LinkAddr, MLayout, TypeKind};
 
-use crate::build::{Mode, program, with_each, with_noswissmap};
+use crate::build::{Mode, program, toolchains, with_each, with_noswissmap};
 
 #[test]
 fn map_headers_are_laid_out_as_each_go_has_them() {
@@ -108,4 +108,59 @@ fn goroutine_states_have_names() {
         assert_eq!(program.ty(elem).unwrap().kind, TypeKind::String);
         assert!(len > 20);
     });
+}
+
+#[test]
+fn a_stripped_program_is_laid_out_as_its_debug_information_would_say() {
+    let mut pairs: Vec<_> = toolchains().into_iter().map(|go| (go, Mode::Plain, Mode::Stripped)).collect();
+    pairs.extend(with_noswissmap().map(|go| (go, Mode::NoSwissMap, Mode::StrippedNoSwissMap)));
+    for (go, plain, stripped) in pairs {
+        let (plain, stripped) = (program(&go, plain), program(&go, stripped));
+        assert!(plain.has_dwarf() && !stripped.has_dwarf());
+        let (told, known) = (plain.runtime_layout().unwrap(), stripped.runtime_layout().unwrap());
+        assert_eq!((told.g, told.m), (known.g, known.m), "{}", go.version);
+        assert!(told.statuses.iter().all(|status| known.statuses.contains(status)), "{}", go.version);
+        assert_eq!(plain.map_layout().unwrap(), stripped.map_layout().unwrap(), "{}", go.version);
+        assert_eq!(plain.abi_layout().unwrap(), stripped.abi_layout().unwrap(), "{}", go.version);
+        let iterators = [("runtime.hiter", "t"), ("runtime.hiter", "h")];
+        let iterators =
+            iterators.into_iter().chain([("internal/runtime/maps.Iter", "typ"), ("internal/runtime/maps.Iter", "m")]);
+        let others =
+            [("runtime.m", "alllink"), ("runtime.g", "waitsince"), ("runtime.g", "_panic"), ("runtime._panic", "arg")];
+        for (ty, field) in iterators.chain(others) {
+            let (told, known) = (plain.field_offset(ty, field).ok(), stripped.field_offset(ty, field).ok());
+            // A program with Swiss maps may have the type of the other iterator for package reflect.
+            assert!(told == known || known.is_none(), "{} {ty}.{field}: {told:?} {known:?}", go.version);
+            assert!(known.is_some() || ty.ends_with("ter"), "{} {ty}.{field}", go.version);
+        }
+        let allgs = plain.symbol("runtime.allgs").unwrap().addr;
+        assert_eq!(plain.all_goroutines().unwrap(), allgs);
+        assert!(stripped.symbol("runtime.allgs").is_none());
+        // The linker puts data where it would without -s, give or take a few pages.
+        assert!(stripped.all_goroutines().unwrap().0.abs_diff(allgs.0) < 1 << 20, "{}", go.version);
+    }
+}
+
+#[test]
+fn a_stripped_program_is_unwound_by_gos_own_table() {
+    for go in toolchains() {
+        let (plain, stripped) = (program(&go, Mode::Plain), program(&go, Mode::Stripped));
+        let mut compared = 0;
+        for known in stripped.functions().filter(|function| function.name.starts_with("main.")) {
+            let Some(told) = plain.function(&known.name) else { continue };
+            // Go's table has no ends: a function's padding is its own there.
+            let len = told.end.0 - told.entry.0;
+            assert!(len <= known.end.0 - known.entry.0, "{} {}", go.version, known.name);
+            for offset in 0..len {
+                let rule =
+                    |program: &goprogram::Program, entry: LinkAddr| program.caller_frame(LinkAddr(entry.0 + offset));
+                // Between the last instruction and the next function only one of them may say something.
+                if let (Ok(told), Ok(known)) = (rule(&plain, told.entry), rule(&stripped, known.entry)) {
+                    assert_eq!(told, known, "{} {offset:#x}", go.version);
+                    compared += 1;
+                }
+            }
+        }
+        assert!(compared > 1000, "{}: {compared}", go.version);
+    }
 }

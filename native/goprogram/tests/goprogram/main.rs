@@ -11,6 +11,7 @@ mod descriptors;
 mod flow;
 mod layouts;
 mod locals;
+mod map_calls;
 mod modes;
 mod names;
 mod slots;
