@@ -120,6 +120,11 @@ pub(crate) fn build(wanted: fn(u32) -> bool) -> PathBuf {
 
 /// The same, with more arguments to `go build`.
 pub(crate) fn build_with(wanted: fn(u32) -> bool, arguments: &[&str]) -> PathBuf {
+    build_from("tests/command/program", wanted, arguments)
+}
+
+/// The same, of the program in another folder, from this crate's.
+pub(crate) fn build_from(folder: &str, wanted: fn(u32) -> bool, arguments: &[&str]) -> PathBuf {
     // One at a time: the go command uses all processors by itself.
     static BUILDING: Mutex<()> = Mutex::new(());
     let _alone = BUILDING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -128,14 +133,15 @@ pub(crate) fn build_with(wanted: fn(u32) -> bool, arguments: &[&str]) -> PathBuf
     let minor = |version: &str| version.split('.').nth(1).unwrap().parse::<u32>().unwrap();
     let newest = list.iter().filter(|(version, _)| wanted(minor(version))).max_by_key(|(version, _)| minor(version));
     let (version, go) = newest.unwrap();
-    let name = format!("target-{version}{}", arguments.concat().replace(['=', ' ', '/'], "-"));
+    let program = Path::new(folder).file_name().unwrap().to_str().unwrap();
+    let name = format!("{program}-{version}{}", arguments.concat().replace(['=', ' ', '/'], "-"));
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let built = std::process::Command::new(go)
         .args(["build", "-o"])
         .arg(&file)
         .args(arguments)
         .arg(".")
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/program"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
         .env("GOTOOLCHAIN", "local")
         .env("GOFLAGS", "-buildvcs=false")
         .env("GOPROXY", "off")

@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod autopsy;
 mod culprit;
 mod fatal;
 mod header;
