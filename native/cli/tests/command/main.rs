@@ -14,3 +14,4 @@ mod sample;
 mod stakeout;
 mod target;
 mod terminal;
+mod variable;

@@ -1,0 +1,3 @@
+module redhanded.example/variables
+
+go 1.21
