@@ -10,7 +10,7 @@ use crate::go::Toolchains;
 use crate::{ground, programs};
 
 /// The samples, each a folder under samples/.
-pub(crate) const NAMES: [&str; 4] = ["clobber", "read-write", "iterate-write", "locked"];
+pub(crate) const NAMES: [&str; 6] = ["clobber", "read-write", "iterate-write", "locked", "counter", "lost-update"];
 
 /// The built samples: name, then Go version, to program.
 #[derive(Default)]

@@ -1,0 +1,3 @@
+module redhanded.example/counter
+
+go 1.21

@@ -1,0 +1,3 @@
+module redhanded.example/lost-update
+
+go 1.21
