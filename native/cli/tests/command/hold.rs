@@ -259,7 +259,8 @@ fn what_is_in_the_way_is_named() {
     let set = |index: u64| Breakpoint::set(pid, tids.clone(), At::Byte(0x1000 + index)).unwrap();
     let all_slots: Vec<Breakpoint> = (0..4).map(set).collect();
     drop(stopped);
-    let error = refused(target.redhanded(&hold));
+    // That is found before anything is announced.
+    let error = target.redhanded(&hold).error();
     assert!(error.contains("four debug registers are in use"), "{error}");
     drop(all_slots);
     check_unharmed(pid);
