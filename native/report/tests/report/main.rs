@@ -13,6 +13,7 @@ mod page;
 mod race;
 mod stakeout;
 mod trace;
+mod variable;
 
 use report::{Frame, Palette, Report, Subject};
 
