@@ -71,8 +71,8 @@ pub(crate) struct WatchArgs {
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
-    /// Write also a file, complete once the watch ends: FILE.html, a page of its own; FILE.json, a trace for
-    /// https://ui.perfetto.dev. May be given twice
+    /// Write also a file, complete once the watch ends: FILE.html, a page of its own; FILE.json, a trace for Perfetto
+    /// (ui.perfetto.dev). May be given twice
     #[arg(short, long = "output", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Vec<Wanted>,
     #[command(flatten)]
