@@ -26,6 +26,10 @@ use files::{Files, Wanted};
 use hold::HoldArgs;
 use lines::Lines;
 
+const EXPRESSION: &str = "\
+The map: a package variable (main.shared), a path from one (main.srv.cache), *EXPR, or a typed address \
+((map[int]string)0xc000012180)";
+
 const EXAMPLES: &str = "\
 Examples:
   redhanded watch -p 4711 main.shared
@@ -48,15 +52,13 @@ pub(crate) struct WatchArgs {
     /// The executable, where it is not found by itself
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) exe: Option<PathBuf>,
-    /// The map: a package variable (main.shared), a path from one (main.srv.cache), *EXPR, or a typed address
-    /// ((map[int]string)0xc000012180)
-    #[arg(value_name = "EXPR", required_unless_present = "variable")]
+    #[arg(value_name = "EXPR", required_unless_present = "variable", help = EXPRESSION)]
     pub(crate) expression: Option<String>,
     /// Watch this variable instead, of 1, 2, 4 or 8 bytes: of a package, a field, an item, an entry of a map, what a
     /// pointer points to. No thread is stopped. What the kernel does to it, as in a read system call, is not seen
     #[arg(long = "var", value_name = "EXPR", conflicts_with_all = ["expression", "hold"])]
     pub(crate) variable: Option<String>,
-    /// Stop no thread: the processor and the kernel record every access, the process runs on [default]
+    /// Stop no thread: the processor and the kernel record every access, the process runs on (the default)
     #[arg(long)]
     pub(crate) record: bool,
     /// Take no stacks: cheaper
