@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use goprogram::{Function, Line, Program};
+use goprogram::{CfaRule, Function, Line, LinkAddr, Program};
 
 use crate::memory::{LoadBias, Memory, RuntimeAddr, Unreadable, read_bytes};
 use crate::target::Target;
@@ -85,7 +85,8 @@ pub fn walk(target: &Target<'_>, pc: RuntimeAddr, sp: RuntimeAddr) -> Vec<Pc> {
     let mut frames = Vec::new();
     while frames.len() < DEEPEST {
         let here = Pc { addr, cfa: sp, is_return };
-        let Ok(rule) = target.program.caller_frame(target.bias.to_link(here.instruction())) else { break };
+        let link = target.bias.to_link(here.instruction());
+        let Some(rule) = target.names.caller_frame(target.program, link) else { break };
         let cfa = RuntimeAddr(sp.0.wrapping_add_signed(rule.offset_from_sp));
         frames.push(Pc { cfa, ..here });
         // A stack grows towards higher addresses as we walk: anything else is damage.
@@ -120,6 +121,7 @@ pub fn recorded(target: &Target<'_>, pc: RuntimeAddr, top: Option<u64>, callers:
 pub struct Names {
     known: RefCell<Known>,
     framed: RefCell<HashMap<RuntimeAddr, bool>>,
+    rules: RefCell<HashMap<LinkAddr, Option<CfaRule>>>,
     injected: OnceCell<Vec<Function>>,
 }
 
@@ -128,6 +130,11 @@ pub struct Names {
 const INJECTED: [&str; 3] = ["runtime.asyncPreempt.abi0", "runtime.asyncPreempt", "runtime.sigpanic"];
 
 impl Names {
+    /// Where a frame's caller is: thousands of goroutines rest in the same few places.
+    fn caller_frame(&self, program: &Program, pc: LinkAddr) -> Option<CfaRule> {
+        *self.rules.borrow_mut().entry(pc).or_insert_with(|| program.caller_frame(pc).ok())
+    }
+
     /// Whether a function has a frame of its own when it is at `pc`.
     fn has_frame(&self, target: &Target<'_>, pc: RuntimeAddr) -> bool {
         let look_up = || {

@@ -73,6 +73,10 @@ pub struct SuspectList {
     pub unread: u64,
     /// How many have one so large that only a part of it was searched.
     pub cut: u64,
+    /// How many more are suspect, but less than all of these.
+    pub more: u64,
+    /// Whether the user ended the search before all were looked at.
+    pub interrupted: bool,
     /// Why nobody could be looked for.
     pub error: Option<String>,
 }
@@ -169,11 +173,11 @@ impl EndLine {
 
 impl SuspectList {
     fn text(&self, palette: &Palette) -> String {
-        let SuspectList { suspects, goroutines, unread, cut, error } = self;
+        let SuspectList { suspects, goroutines, unread, cut, more, interrupted, error } = self;
         if let Some(error) = error {
             return format!("{}: {error}\n", paint(palette.heading, "The other one cannot be looked for"));
         }
-        let heading = match suspects.len() {
+        let heading = match suspects.len() as u64 + more {
             0 => format!("Nothing speaks against any of {goroutines} goroutines"),
             1 => format!("One of {goroutines} goroutines is suspect"),
             count => format!("{count} of {goroutines} goroutines are suspect, the most likely first"),
@@ -185,6 +189,12 @@ impl SuspectList {
         }
         if let Some(more) = suspects.len().checked_sub(SHOWN).filter(|more| *more > 0) {
             text.push_str(&format!("\n… and {more} more, which --json has\n"));
+        }
+        if *more > 0 {
+            text.push_str(&format!("\n{more} more are suspect, less than all of these: they are not kept\n"));
+        }
+        if *interrupted {
+            text.push_str("\nInterrupted: the other goroutines were not looked at\n");
         }
         if *unread > 0 {
             text.push_str(&format!("\nThe stacks of {unread} goroutines can't be read\n"));

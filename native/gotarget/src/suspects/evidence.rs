@@ -72,11 +72,11 @@ pub(super) struct Wanted<'a> {
     pub(super) target: &'a Target<'a>,
     pub(super) header: u64,
     /// The descriptors that its type may have; empty if nothing tells.
-    descriptors: HashSet<u64>,
+    pub(super) descriptors: HashSet<u64>,
     /// The calls of map functions that may be of this map, by where they return to.
     calls: HashMap<u64, &'a MapCall>,
     /// Those of them that are of this map, as the code says.
-    leads: HashSet<u64>,
+    pub(super) leads: HashSet<u64>,
     /// The functions that make those.
     places: Vec<Range<u64>>,
     /// The map functions that are used for maps of this type, and what they call in map code.
@@ -87,7 +87,7 @@ pub(super) struct Wanted<'a> {
     /// instruction, with how. Found when first needed.
     writers: OnceCell<HashMap<u64, Kind>>,
     /// Whether a call returns to an address.
-    returns: RefCell<HashMap<u64, bool>>,
+    pub(super) returns: RefCell<HashMap<u64, bool>>,
 }
 
 /// The registers' words of a call that its callee may put aside above its return address, in bytes
@@ -96,9 +96,6 @@ const SPILLED_AMD64: u64 = 9 * 8;
 
 /// Callers of callers of a function that writes are taken into account so far.
 const CALLERS: usize = 2;
-
-/// A dead call's callers are followed so far.
-const DEEPEST: usize = 32;
 
 impl<'a> Wanted<'a> {
     pub(super) fn new(target: &'a Target<'a>, map: &Doomed, descriptor: Option<RuntimeAddr>) -> Self {
@@ -206,7 +203,11 @@ impl<'a> Wanted<'a> {
     }
 
     /// The addresses of the words in a range that are the map's.
-    fn words_in<'s>(&'s self, stack: &'s Stack, range: &Range<u64>) -> impl Iterator<Item = u64> + use<'s, 'a> {
+    pub(super) fn words_in<'s>(
+        &'s self,
+        stack: &'s Stack,
+        range: &Range<u64>,
+    ) -> impl Iterator<Item = u64> + use<'s, 'a> {
         let range = range.clone();
         stack.words().filter(move |(addr, word)| *word == self.header && range.contains(addr)).map(|(addr, _)| addr)
     }
@@ -261,7 +262,7 @@ impl<'a> Wanted<'a> {
 
     /// Whether the words that a callee of a map call puts aside above its return address are of this map. The
     /// caller's frame begins at `sp` and ends at `end`.
-    fn has_arguments(&self, stack: &Stack, call: &MapCall, sp: u64, end: u64) -> bool {
+    pub(super) fn has_arguments(&self, stack: &Stack, call: &MapCall, sp: u64, end: u64) -> bool {
         let argument = |index: Option<u64>| stack.word(sp.wrapping_add(8 * index?));
         if call.parameters.map.is_some() {
             return argument(call.parameters.map) == Some(self.header);
@@ -273,83 +274,8 @@ impl<'a> Wanted<'a> {
     }
 
     /// Whether a word may be the descriptor of the map's type.
-    fn is_descriptor(&self, word: u64) -> bool {
+    pub(super) fn is_descriptor(&self, word: u64) -> bool {
         self.descriptors.is_empty() || self.descriptors.contains(&word)
-    }
-
-    /// What a return address tells that belongs to no live call.
-    fn trace(&self, stack: &Stack, frames: &[UnwoundFrame], addr: u64, call: &MapCall) -> Option<Evidence> {
-        let target = self.target;
-        let sp = addr.wrapping_add(8);
-        let rule = target.program.caller_frame(LinkAddr(call.ret.0.wrapping_sub(1))).ok()?;
-        let end = sp.wrapping_add_signed(rule.offset_from_sp);
-        let is_it = self.has_arguments(stack, call, sp, end)
-            || self.leads.contains(&target.bias.to_runtime(call.ret).0)
-            || self.words_in(stack, &(sp..end)).next().is_some();
-        if !is_it {
-            return None;
-        }
-        let intact = addr < stack.sp && self.is_last_call(stack, frames, addr, end);
-        let clue = if intact { Clue::Returned } else { Clue::Trace };
-        let at = Pc { addr: target.bias.to_runtime(call.ret), cfa: RuntimeAddr(end), is_return: true };
-        Some(self.of_call(clue, call, Some(at)))
-    }
-
-    /// Whether the return address in the dead part of a stack, in a frame that ends at `end`, is part of the
-    /// last call that the innermost live frame has made: each caller has its frame right above, up to there.
-    fn is_last_call(&self, stack: &Stack, frames: &[UnwoundFrame], mut addr: u64, mut end: u64) -> bool {
-        let target = self.target;
-        let Some(top) = frames.first() else { return false };
-        for _ in 0..DEEPEST {
-            if end == addr.wrapping_add(8) || end > top.sp.0 {
-                return end > top.sp.0 && addr.wrapping_add(8) == top.sp.0;
-            }
-            let callee = stack.word(addr).map(|ret| target.bias.to_link(RuntimeAddr(ret)).0.wrapping_sub(1));
-            let callee = callee.and_then(|inside| target.program.function_at(LinkAddr(inside)));
-            addr = end.wrapping_sub(8);
-            let Some(ret) = stack.word(addr).map(|ret| target.bias.to_link(RuntimeAddr(ret))) else { return false };
-            // A direct call must lead to the function that it is said to have called.
-            let leads = target.program.callee(ret);
-            if leads.is_some() && leads != callee.map(|callee| callee.entry) {
-                return false;
-            }
-            let inside = LinkAddr(ret.0.wrapping_sub(1));
-            if addr.wrapping_add(8) == top.sp.0 {
-                let link = target.bias.to_link(top.pc.instruction());
-                let own = target.program.function_at(link);
-                return own.is_some() && own == target.program.function_at(inside);
-            }
-            let Ok(rule) = target.program.caller_frame(inside) else { return false };
-            end = addr.wrapping_add(8).wrapping_add_signed(rule.offset_from_sp);
-        }
-        false
-    }
-
-    /// What a return address into map code tells that belongs to no live call.
-    fn wrote(&self, stack: &Stack, addr: u64, word: u64) -> Option<Evidence> {
-        let target = self.target;
-        let ret = target.bias.to_link(RuntimeAddr(word));
-        let is_return = *self.returns.borrow_mut().entry(word).or_insert_with(|| target.program.is_return_address(ret));
-        if !is_return {
-            return None;
-        }
-        let inside = LinkAddr(ret.0.wrapping_sub(1));
-        let function = target.program.function_at(inside)?;
-        let kind = kind_of(target.program.map_function(&function.name)?.kind)?;
-        let parameters = goprogram::Parameters::named(&function.name);
-        let rule = target.program.caller_frame(inside).ok()?;
-        let end = addr.wrapping_add(8).wrapping_add_signed(rule.offset_from_sp);
-        let argument = |index: Option<u64>| stack.word(end.wrapping_add(8 * index?));
-        let (ty, map) = parameters.map_or((None, None), |it| (argument(it.ty), argument(it.map)));
-        let clue = if map == Some(self.header) {
-            Clue::Trace
-        } else if ty.is_some_and(|ty| self.descriptors.contains(&ty)) {
-            // Those are the arguments, and the map is another one.
-            return None;
-        } else {
-            Clue::Wrote
-        };
-        Some(Evidence { clue, kind: Some(kind), function: Some(function.name), at: None })
     }
 
     /// The function values on the live part of a stack whose code may write this map.
@@ -385,7 +311,7 @@ impl<'a> Wanted<'a> {
         writers
     }
 
-    fn of_call(&self, clue: Clue, call: &MapCall, at: Option<Pc>) -> Evidence {
+    pub(super) fn of_call(&self, clue: Clue, call: &MapCall, at: Option<Pc>) -> Evidence {
         let function = self.target.program.function_at(call.callee).map(|function| function.name);
         Evidence { clue, kind: kind_of(call.function.kind), function, at }
     }

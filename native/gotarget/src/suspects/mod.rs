@@ -3,6 +3,7 @@
 //! In every race that Go finds, the other side writes: only writers set the flag that the one who died has found
 //! set, or take away the one that it has set. So readers come last.
 
+mod dead;
 mod evidence;
 mod recent;
 pub(crate) mod scan;
@@ -51,6 +52,20 @@ pub struct Suspects {
     pub unread: u64,
     /// How many have one so large that only a part of it was searched.
     pub cut: u64,
+    /// How many more are suspect, but less than all in the list.
+    pub more: u64,
+    /// Whether the search was ended before all were looked at.
+    pub interrupted: bool,
+}
+
+/// A suspect of which no more is known yet than it takes to rank it: of thousands that hold the map, most are
+/// forgotten again.
+struct Candidate {
+    g: RuntimeAddr,
+    goid: u64,
+    recent: Recent,
+    evidence: Vec<Evidence>,
+    stack: Vec<Pc>,
 }
 
 /// So many suspects are kept: more than anyone reads.
@@ -91,12 +106,13 @@ pub fn find(
         let own = running.get(&g)?.iter().map(|frame| frame.sp.0).filter(|sp| stack.contains(sp));
         own.min()
     };
-    let mut found = Suspects { goroutines: all.len() as u64, ..Suspects::default() };
-    let mut cut = 0;
-    found.unread = scan::each(target, &all, &dead, &on_stack, &mut |resting, stack| {
+    let (mut list, mut cut, mut more, mut looked_at, mut ended) = (Vec::new(), 0, 0, 0, false);
+    let unread = scan::each(target, &all, &dead, &on_stack, &mut |resting, stack| {
         if interrupted() {
+            ended = true;
             return ControlFlow::Break(());
         }
+        looked_at += 1;
         cut += u64::from(stack.is_cut);
         if Some(resting.g) == fatal.goroutine {
             return ControlFlow::Continue(());
@@ -129,21 +145,23 @@ pub fn find(
             let function = Some(dies.function.clone());
             evidence.insert(0, Evidence { clue: Clue::Dies, kind: Some(dies.kind), function, at });
         }
-        if !evidence.is_empty()
-            && let Ok(goroutine) = goroutine::goroutine(target, resting.g)
-        {
+        if !evidence.is_empty() {
             let stack = frames.iter().map(|frame| frame.pc).collect();
-            found.list.push(Suspect { goroutine, recent, evidence, stack });
+            list.push(Candidate { g: resting.g, goid: resting.goid, recent, evidence, stack });
         }
-        // Thousands may hold the map: the least suspicious are forgotten on the way.
-        if found.list.len() >= 2 * MOST {
-            rank(&mut found.list);
+        if list.len() >= 2 * MOST {
+            more += rank(&mut list);
         }
         ControlFlow::Continue(())
     });
-    found.cut = cut;
-    rank(&mut found.list);
-    Ok(found)
+    more += rank(&mut list);
+    let suspect = |candidate: Candidate| {
+        let Candidate { g, recent, evidence, stack, .. } = candidate;
+        Some(Suspect { goroutine: goroutine::goroutine(target, g).ok()?, recent, evidence, stack })
+    };
+    let goroutines = if ended { looked_at } else { all.len() as u64 };
+    let list = list.into_iter().filter_map(suspect).collect();
+    Ok(Suspects { list, goroutines, unread, cut, more, interrupted: ended })
 }
 
 /// Whether a goroutine is one of the runtime's own, which touch no map of the program, unless they run its
@@ -156,13 +174,15 @@ fn is_of_runtime(target: &Target<'_>, resting: &Resting, frames: &[UnwoundFrame]
     is_own(RuntimeAddr(resting.startpc)) && frames.iter().all(|frame| is_own(frame.pc.instruction()))
 }
 
-/// The most suspicious first, and no more than are worth it.
-fn rank(list: &mut Vec<Suspect>) {
-    list.sort_by_key(|suspect| (suspect.place(), suspect.recent, Reverse(suspect.goroutine.goid)));
+/// The most suspicious first, and no more than are worth it; gives how many were too many.
+fn rank(list: &mut Vec<Candidate>) -> u64 {
+    list.sort_by_key(|candidate| (candidate.place(), candidate.recent, Reverse(candidate.goid)));
+    let too_many = list.len().saturating_sub(MOST);
     list.truncate(MOST);
+    too_many as u64
 }
 
-impl Suspect {
+impl Candidate {
     /// Where it belongs among others: first of all by what it has done, then by when it ran, then by how much is
     /// known of it.
     fn place(&self) -> (u8, u8, Option<Clue>) {

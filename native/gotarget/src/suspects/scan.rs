@@ -21,6 +21,8 @@ const BELOW: u64 = 1 << 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Resting {
     pub(crate) g: RuntimeAddr,
+    /// Its number.
+    pub(crate) goid: u64,
     /// `atomicstatus`, without the scan bit.
     pub(crate) status: u64,
     /// Its stack, all of it.
@@ -69,7 +71,7 @@ pub(crate) fn all(target: &Target<'_>) -> Result<Vec<RuntimeAddr>, Error> {
 }
 
 /// What the runtime keeps of a goroutine; `None` where that cannot be read.
-fn resting(target: &Target<'_>, g: RuntimeAddr) -> Option<Resting> {
+fn resting(target: &Target<'_>, g: RuntimeAddr, waitsince: Option<u64>) -> Option<Resting> {
     let layout = target.program.runtime_layout().ok()?.g;
     let bytes = read_bytes(target.memory, g, usize::try_from(layout.size).ok()?).ok()?;
     let word = |offset: u64| {
@@ -78,11 +80,12 @@ fn resting(target: &Target<'_>, g: RuntimeAddr) -> Option<Resting> {
     };
     Some(Resting {
         g,
+        goid: word(layout.goid)?,
         status: word(layout.atomicstatus)? & 0xffff_ffff & !goroutine::SCAN,
         stack: word(layout.stack_lo)?..word(layout.stack_hi)?,
         sp: word(layout.sched_sp)?,
         startpc: word(layout.startpc)?,
-        waitsince: target.program.field_offset("runtime.g", "waitsince").ok().and_then(word).unwrap_or(0),
+        waitsince: waitsince.and_then(word).unwrap_or(0),
     })
 }
 
@@ -96,10 +99,12 @@ pub(crate) fn each(
     visit: &mut dyn FnMut(&Resting, Stack) -> ControlFlow<()>,
 ) -> u64 {
     let mut unread = 0;
+    // Looked up once, and not for each of thousands.
+    let waitsince = target.program.field_offset("runtime.g", "waitsince").ok();
     for batch in all.chunks(BATCH) {
         let mut goroutines = Vec::new();
         for g in batch {
-            let Some(resting) = resting(target, *g) else {
+            let Some(resting) = resting(target, *g, waitsince) else {
                 unread += 1;
                 continue;
             };

@@ -71,6 +71,8 @@ pub fn suspects(target: &Target<'_>, found: &Suspects) -> SuspectList {
         goroutines: found.goroutines,
         unread: found.unread,
         cut: found.cut,
+        more: found.more,
+        interrupted: found.interrupted,
         error: None,
     }
 }

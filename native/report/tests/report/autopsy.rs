@@ -123,5 +123,10 @@ fn what_could_not_be_searched_is_counted() {
     };
     assert!(list(3, 0, None).contains("The stacks of 3 goroutines can't be read"));
     assert!(list(0, 2, None).contains("Of 2 large stacks only the part around the stack pointer was searched"));
+    let suspects = SuspectList { more: 7, interrupted: true, ..report.suspects.clone().unwrap() };
+    let text = plain(&AutopsyReport { suspects: Some(suspects), ..report.clone() });
+    assert!(text.contains("8 of 9 goroutines are suspect"), "{text}");
+    assert!(text.contains("7 more are suspect, less than all of these: they are not kept"), "{text}");
+    assert!(text.contains("Interrupted: the other goroutines were not looked at"), "{text}");
     assert!(list(0, 0, Some("no list")).contains("The other one cannot be looked for: no list"));
 }
