@@ -37,6 +37,27 @@ impl Racing {
         Racing { _folder: folder, file, context: go.to_string() }
     }
 
+    /// Runs it in gdb until it comes to the fatal function's first instructions, and copies it there.
+    pub(crate) fn copy_at_fatal(&self, go: &Go, arguments: &[&str]) -> Dead {
+        let folder = tempfile::tempdir().unwrap();
+        let core = folder.path().join("copy");
+        let fatal = if go.minor >= 24 && go.experiment != "noswissmap" {
+            "internal/runtime/maps.fatal"
+        } else {
+            "runtime.fatal"
+        };
+        let mut command = Command::new("gdb");
+        command.args(["-nx", "-batch", "-ex", "set pagination off", "-ex", "handle SIGURG nostop noprint pass"]);
+        command.args(["-ex", &format!("break '{fatal}'"), "-ex", "run", "-ex", &format!("gcore {}", core.display())]);
+        command.args(["-ex", "kill", "--args"]).arg(&self.file).args(arguments).current_dir(folder.path());
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(core.exists(), "{} {arguments:?}: {out}{}", self.context, String::from_utf8_lossy(&output.stderr));
+        let map = out.lines().find_map(|line| line.rsplit_once("map=0x")).expect(&out).1;
+        let map = RuntimeAddr(u64::from_str_radix(map.trim(), 16).unwrap());
+        Dead { core, _folder: folder, words: out, map }
+    }
+
     /// Runs it with GOTRACEBACK=crash until it dies. `None` where the system puts cores elsewhere.
     pub(crate) fn die(&self, arguments: &[&str]) -> Option<Dead> {
         let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();

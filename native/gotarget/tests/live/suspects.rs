@@ -64,3 +64,20 @@ fn the_other_racer_is_the_first_suspect() {
     // A worker that has gone on to its next order may leave nothing that another one has not.
     assert!(10 * missed.len() <= cores, "{} of {cores} missed: {}", missed.len(), missed.join("\n"));
 }
+
+#[test]
+fn the_other_racer_is_the_first_suspect_in_a_copy_made_at_the_fatal() {
+    let (mut cores, mut missed) = (0, Vec::new());
+    for go in toolchains() {
+        let racing = Racing::build(&go, &[]);
+        for (place, race) in [("global", "write"), ("pointer", "read"), ("local", "iterate")] {
+            for pace in ["tight", "worker"] {
+                let dead = racing.copy_at_fatal(&go, &[place, race, pace]);
+                let caught = caught(&dead).unwrap_or_else(|| panic!("{go} {place} {race} {pace}: no map"));
+                cores += 1;
+                missed.extend(caught.err().map(|seen| format!("{go} {place} {race} {pace}: {seen}")));
+            }
+        }
+    }
+    assert!(10 * missed.len() <= cores, "{} of {cores} missed: {}", missed.len(), missed.join("\n"));
+}

@@ -7,6 +7,8 @@
 //
 //   - keepers hold it and wait,
 //
+//   - holder holds it and runs, without a look at it,
+//
 //   - strangers write and read a map of their own, of the same type, all the time.
 //
 //     racing PLACE RACE PACE [KEEPERS]
@@ -71,6 +73,8 @@ func main() {
 		go keeper(m)
 		<-ready
 	}
+	go holder(m)
+	<-ready
 	go stranger()
 	<-ready
 	var a, b func(int)
@@ -127,6 +131,18 @@ func keeper(m map[int]int) {
 	ready <- true
 	<-never
 	runtime.KeepAlive(m)
+}
+
+//go:noinline
+func holder(m map[int]int) {
+	ready <- true
+	for i := 0; ; i++ {
+		seen += work(i)
+		if i%256 == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		runtime.KeepAlive(m)
+	}
 }
 
 //go:noinline
