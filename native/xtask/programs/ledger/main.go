@@ -1,6 +1,6 @@
 // Ledger keeps books in maps, from several goroutines and under locks, and proves all the time that they
 // balance: whoever disturbs it is found out. It does what the lines of its standard input say (see commands),
-// answers with lines of JSON, and ends when that input does.
+// answers with lines of JSON, and ends when that input does, or at SIGINT.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"strings"
@@ -31,6 +32,12 @@ func main() {
 		return
 	}
 	open()
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGINT)
+	go func() {
+		<-asked
+		end()
+	}()
 	say(map[string]any{"ready": os.Getpid()})
 	go obey()
 	<-leave

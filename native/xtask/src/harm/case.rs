@@ -30,6 +30,10 @@ pub(super) enum Case {
     LeaderGone,
     /// The first thread of the process ends at a random moment.
     LeaderGoes,
+    /// SIGKILL to the watcher, at a random moment after a race has begun that ends the process.
+    RaceKilled,
+    /// SIGINT to the watcher, at such a moment.
+    RaceInterrupted,
     /// Another tracer has the process.
     Traced,
     /// The watcher is another user, without privileges.
@@ -48,7 +52,7 @@ pub(super) struct Column {
     share: u32,
 }
 
-pub(super) const COLUMNS: [Column; 10] = [
+pub(super) const COLUMNS: [Column; 11] = [
     Column { title: "undisturbed", cases: &[Case::Undisturbed], share: 20 },
     Column { title: "SIGKILL", cases: &[Case::Killed], share: 1 },
     Column { title: "SIGKILL, keeper too", cases: &[Case::KeeperKilled], share: 10 },
@@ -58,6 +62,7 @@ pub(super) const COLUMNS: [Column; 10] = [
     Column { title: "fork", cases: &[Case::Children], share: 10 },
     Column { title: "exec", cases: &[Case::Exec], share: 10 },
     Column { title: "first thread ends", cases: &[Case::LeaderGone, Case::LeaderGoes], share: 20 },
+    Column { title: "at the fatal", cases: &[Case::RaceKilled, Case::RaceInterrupted], share: 4 },
     Column { title: "denied", cases: &[Case::Traced, Case::OtherUser, Case::Sandboxed, Case::Yama], share: 40 },
 ];
 
@@ -82,6 +87,12 @@ impl Case {
             Case::KeeperKilled if !matches!(mode.safety(), Safety::UnlessKeeper(_)) => {
                 Some("only two modes have a keeper")
             }
+            Case::RaceKilled | Case::RaceInterrupted if !mode.is_endless() => {
+                Some("only a stakeout waits for the end of a process")
+            }
+            Case::Traced | Case::OtherUser | Case::Sandboxed | Case::Yama | Case::LeaderGone if mode.is_starter() => {
+                Some("a process that redhanded starts is its own, and new")
+            }
             Case::Traced | Case::OtherUser | Case::Sandboxed | Case::Yama if mode.is_debugger() => {
                 Some("who is denied is the debugger")
             }
@@ -91,6 +102,25 @@ impl Case {
             }
             _ => None,
         }
+    }
+
+    /// Whether it ends the watcher or the process.
+    pub(super) fn is_blow(self) -> bool {
+        matches!(
+            self,
+            Case::Killed
+                | Case::KeeperKilled
+                | Case::Interrupted
+                | Case::TargetKilled
+                | Case::TargetEnds
+                | Case::RaceKilled
+                | Case::RaceInterrupted
+        )
+    }
+
+    /// Whether it happens at a moment.
+    pub(super) fn has_moment(self) -> bool {
+        self.is_blow() || matches!(self, Case::Exec | Case::LeaderGoes)
     }
 
     /// Whether the watcher may end with an error.

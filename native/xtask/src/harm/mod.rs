@@ -22,6 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::median::median;
@@ -96,6 +97,8 @@ impl<'a> Harm<'a> {
         // Processes that are harmed would leave their cores here.
         let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
         setrlimit(Resource::RLIMIT_CORE, 0, most)?;
+        // A process whose starter is killed becomes ours.
+        set_child_subreaper(true)?;
         let toolchains = go::toolchains(&arguments.go)?;
         let program =
             |(version, go): (&String, &PathBuf)| Ok((version.clone(), programs::build("ledger", version, go)?));

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -23,6 +23,11 @@ pub(super) enum Mode {
     Record,
     Hold,
     Rescue,
+    Var,
+    /// `stakeout -p`
+    StakeoutPid,
+    /// `stakeout --`
+    Stakeout,
     Gdb,
     Lldb,
 }
@@ -75,6 +80,9 @@ impl Mode {
             Mode::Record => watch("`watch --record`", "main.Accounts --record --for 0.2", Safety::Safe),
             Mode::Hold => watch("`watch --hold`", "main.Accounts --hold 5 --for 0.2", keeper),
             Mode::Rescue => watch("`watch --hold --rescue`", "main.Accounts --hold 5 --rescue --for 0.2", keeper),
+            Mode::Var => watch("`watch --var`", "--var main.Transfers --for 0.2", Safety::Safe),
+            Mode::StakeoutPid => facts("`stakeout -p`", ("stakeout --wait 0.3", ""), &[0], Safety::Safe),
+            Mode::Stakeout => facts("`stakeout --`", ("stakeout --wait 0.3 --", ""), &[0], Safety::Safe),
             Mode::Gdb => gomap("`gomap watch` in gdb"),
             Mode::Lldb => gomap("`gomap watch` in lldb"),
         }
@@ -96,6 +104,16 @@ impl Mode {
         matches!(self, Mode::Gdb | Mode::Lldb)
     }
 
+    /// Whether it goes on until somebody ends it.
+    pub(super) fn is_endless(self) -> bool {
+        matches!(self, Mode::StakeoutPid | Mode::Stakeout)
+    }
+
+    /// Whether it starts the process that it watches.
+    pub(super) fn is_starter(self) -> bool {
+        self == Mode::Stakeout
+    }
+
     /// Whether it is so short that it is done several times in a row.
     pub(super) fn is_short(self) -> bool {
         matches!(self, Mode::Print | Mode::PrintStop)
@@ -103,6 +121,13 @@ impl Mode {
 
     pub(super) fn registers(self) -> Registers {
         if self.is_debugger() { Registers::Off } else { Registers::Clear }
+    }
+
+    /// The command line that starts a program.
+    pub(super) fn starting(self, tools: &Tools, program: &Path) -> Command {
+        let mut command = Command::new(&tools.redhanded);
+        command.args(self.facts().words.0.split_whitespace()).arg(program);
+        command
     }
 
     /// The command line for a process.

@@ -24,6 +24,12 @@ const ERROR: i32 = 2;
 /// How many runs of what is short are made in a row.
 const IN_A_ROW: u32 = 10;
 
+/// After how long a watch that nobody ends is ended, or a race begins.
+const LONG: Duration = Duration::from_millis(300);
+
+/// How long a process is held at the fatal function, at least, and what is done then.
+const AT_THE_FATAL: Duration = Duration::from_millis(600);
+
 /// How many complete runs of what is short may come before the one to which something happens.
 const BEFORE: u32 = 3;
 
@@ -59,8 +65,16 @@ pub(super) struct Outcome {
 impl Run<'_> {
     pub(super) fn perform(&self) -> Result<Outcome> {
         let mut chance = fastrand::Rng::with_seed(self.seed);
-        let moment = self.whole.mul_f64(chance.f64());
-        let mut target = Target::start(&mut Command::new(self.program))?;
+        let moment = match self.case {
+            Case::RaceKilled | Case::RaceInterrupted => LONG + AT_THE_FATAL.mul_f64(chance.f64()),
+            _ => self.whole.mul_f64(chance.f64()),
+        };
+        let (mut target, started) = if self.mode.is_starter() {
+            let (target, watcher) = Target::under(&mut self.mode.starting(self.tools, self.program))?;
+            (target, Some(watcher))
+        } else {
+            (Target::start(&mut Command::new(self.program))?, None)
+        };
         self.prepare(&mut target)?;
 
         let mut wrongs = Vec::new();
@@ -74,13 +88,16 @@ impl Run<'_> {
         }
         // Alone: to trace it is for one thread only.
         let other = (self.case == Case::Traced).then(|| trap::Stopped::new(target.pid.as_raw())).transpose()?;
-        let mut watcher = Watcher::start(&mut self.command(&target)?)?;
-        self.disturb(&mut watcher, &mut target, moment)?;
+        let mut watcher = match started {
+            Some(watcher) => watcher,
+            None => Watcher::start(&mut self.command(&target)?)?,
+        };
+        wrongs.extend(self.disturb(&mut watcher, &mut target, moment)?);
         let word = watcher.wait()?;
         drop(other);
 
         wrongs.extend(self.judge(&word));
-        wrongs.extend(self.look_at(&mut target)?);
+        wrongs.extend(self.look_at(&mut target, &word)?);
         wrongs.extend(watcher.remains());
         Ok(Outcome { wrongs, moment, took: word.took })
     }
@@ -109,24 +126,43 @@ impl Run<'_> {
         }
     }
 
-    /// What happens at that moment.
-    fn disturb(&self, watcher: &mut Watcher, target: &mut Target, moment: Duration) -> Result<()> {
-        let at_moment = matches!(
-            self.case,
-            Case::Killed | Case::Interrupted | Case::TargetKilled | Case::TargetEnds | Case::Exec | Case::LeaderGoes
-        );
-        if at_moment {
+    /// Lets happen what the case says; says what is wrong meanwhile.
+    fn disturb(&self, watcher: &mut Watcher, target: &mut Target, moment: Duration) -> Result<Vec<String>> {
+        let mut wrongs = Vec::new();
+        let is_ended_before = self.mode.is_endless() && self.case.is_blow() && moment >= LONG;
+        if is_ended_before {
+            self.end_by_hand(watcher, target)?;
+        }
+        if self.case.has_moment() {
             watcher.until(moment);
         }
         match self.case {
-            Case::Killed => watcher.strike(Signal::SIGKILL),
-            Case::KeeperKilled => watcher.strike_with_keeper(Signal::SIGKILL),
-            Case::Interrupted => watcher.strike(Signal::SIGINT),
-            Case::TargetKilled => target.kill(),
-            Case::TargetEnds => target.tell("end"),
-            Case::Exec => target.tell("exec"),
-            Case::LeaderGoes => target.tell("leave"),
-            _ => Ok(()),
+            Case::Killed | Case::RaceKilled => watcher.strike(Signal::SIGKILL)?,
+            Case::KeeperKilled => watcher.strike_with_keeper(Signal::SIGKILL)?,
+            Case::Interrupted | Case::RaceInterrupted => watcher.strike(Signal::SIGINT)?,
+            Case::TargetKilled => target.kill()?,
+            Case::TargetEnds => target.tell_if_alive("end")?,
+            Case::LeaderGoes => target.tell_if_alive("leave")?,
+            Case::Exec => {
+                target.tell("exec")?;
+                // What is written to it before that may go to the old program.
+                wrongs.extend(target.await_ready().err().map(|error| format!("{error:#}")));
+            }
+            _ => {}
+        }
+        if self.mode.is_endless() && !self.case.is_blow() {
+            self.end_by_hand(watcher, target)?;
+        }
+        Ok(wrongs)
+    }
+
+    /// Ends a watch that does not end by itself, or lets its end come.
+    fn end_by_hand(&self, watcher: &mut Watcher, target: &mut Target) -> Result<()> {
+        watcher.until(LONG);
+        match (self.case, self.mode.is_starter()) {
+            (Case::RaceKilled | Case::RaceInterrupted, _) => target.tell("race"),
+            (_, true) => target.tell_if_alive("end"),
+            (_, false) => watcher.strike(Signal::SIGINT),
         }
     }
 
@@ -136,7 +172,10 @@ impl Run<'_> {
         let warned = |warning: &str| word.out.iter().chain(&word.err).any(|line| line.contains(warning));
         match word.end {
             None => vec![format!("the watcher hung: {}", said())],
-            _ if matches!(self.case, Case::Killed | Case::KeeperKilled) => Vec::new(),
+            _ if matches!(self.case, Case::Killed | Case::KeeperKilled | Case::RaceKilled) => Vec::new(),
+            // It has its program's, or has found a race.
+            Some(WaitStatus::Exited(_, 0 | 1 | ERROR)) if self.case == Case::RaceInterrupted => Vec::new(),
+            Some(end) if is_sigkill(end) && self.mode.is_starter() && self.case == Case::TargetKilled => Vec::new(),
             Some(WaitStatus::Signaled(_, Signal::SIGINT, _)) if self.case == Case::Interrupted => Vec::new(),
             Some(WaitStatus::Exited(_, INTERRUPTED)) if self.case == Case::Interrupted => Vec::new(),
             Some(WaitStatus::Exited(_, status)) if self.mode.good().contains(&status) => {
@@ -162,21 +201,27 @@ impl Run<'_> {
     }
 
     /// What is wrong with the process afterwards.
-    fn look_at(&self, target: &mut Target) -> Result<Vec<String>> {
+    fn look_at(&self, target: &mut Target, word: &Word) -> Result<Vec<String>> {
+        // Where redhanded has started it and lives, that has told its end by its own, which was judged.
+        let is_told = self.mode.is_starter() && word.end.is_some_and(|end| !is_sigkill(end));
         match self.case {
             Case::TargetKilled => return Ok(Vec::new()),
-            Case::TargetEnds => return Ok(target.end().err().into_iter().collect()),
-            Case::Exec => {
-                if let Err(error) = target.await_ready() {
-                    return Ok(vec![format!("{error:#}")]);
-                }
+            Case::RaceKilled | Case::RaceInterrupted => {
+                return Ok(target.dies_of_its_race(&word.err, is_told).err().into_iter().collect());
             }
+            _ if is_told => return Ok(Vec::new()),
+            Case::TargetEnds => return Ok(target.end().err().into_iter().collect()),
             _ => {}
         }
         let mut wrongs = aftermath::left_in(target.pid, self.mode.registers())?;
         wrongs.extend(self.goes_on(target).and_then(|()| target.end()).err());
         Ok(wrongs)
     }
+}
+
+/// Whether a process was killed, and not by itself.
+fn is_sigkill(end: WaitStatus) -> bool {
+    matches!(end, WaitStatus::Signaled(_, Signal::SIGKILL, _))
 }
 
 /// The lines on stderr that say what went wrong.

@@ -2,19 +2,24 @@
 
 use std::io::Write;
 use std::process::{ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde::Deserialize;
 
+use super::watcher::Watcher;
 use crate::run::{Line, Tended};
 
 /// How long the program may take to start, to answer and to end: some thousand times as long as it does.
 const LONGEST: Duration = Duration::from_secs(20);
+
+/// With what Go ends a program.
+const FATAL: i32 = 2;
 
 /// How many lines of its last words are shown: Go's are long.
 const FIRST_WORDS: usize = 3;
@@ -64,6 +69,27 @@ impl Target {
         Target { pid: child.pid(), child: Some(child), stdin, lines, said: Vec::new() }.ready()
     }
 
+    /// Starts a command that starts the program.
+    pub(super) fn under(command: &mut Command) -> Result<(Self, Watcher)> {
+        let begun = Instant::now();
+        let (mut starter, stdin) = spawn(command)?;
+        let lines = starter.lines();
+        let (answers, answered) = mpsc::channel();
+        let (others, said) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines {
+                // Nobody listens any more once the run is over.
+                let _ = match &line {
+                    Line::Out(text) if answer(text).is_some() => answers.send(line),
+                    _ => others.send(line),
+                };
+            }
+        });
+        let watcher = Watcher::of(starter, said, begun);
+        let target = Target { pid: watcher.pid(), child: None, stdin, lines: answered, said: Vec::new() }.ready()?;
+        Ok((target, watcher))
+    }
+
     /// Waits until it is ready, also anew after an exec.
     fn ready(mut self) -> Result<Self> {
         self.await_ready()?;
@@ -84,8 +110,32 @@ impl Target {
         self.stdin.write_all(format!("{what}\n").as_bytes()).context("the program is gone")
     }
 
+    /// Tells it, unless it has ended already.
+    pub(super) fn tell_if_alive(&mut self, what: &str) -> Result<()> {
+        // Then its pipe is closed, which is found out afterwards.
+        let _ = self.tell(what);
+        Ok(())
+    }
+
     pub(super) fn kill(&self) -> Result<()> {
-        Ok(kill(self.pid, Signal::SIGKILL)?)
+        match kill(self.pid, Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Waits until it has ended as a race ends a Go program: by its own words, on its stderr or in those given, and
+    /// with its own status, unless somebody else was told that.
+    pub(super) fn dies_of_its_race(&mut self, words: &[String], is_told: bool) -> Result<(), String> {
+        let end = if is_told { None } else { self.await_end(LONGEST) };
+        let said: Vec<String> = self.last_words().iter().chain(words).cloned().collect();
+        let says = |what: &str| said.iter().any(|line| line.contains(what));
+        let by_itself = is_told || matches!(end, Some(WaitStatus::Exited(_, FATAL)));
+        if by_itself && says("fatal error: concurrent map writes") && !says("SIGTRAP") {
+            return Ok(());
+        }
+        let first: Vec<&str> = said.iter().map(String::as_str).take(FIRST_WORDS).collect();
+        Err(format!("the process did not end of its race: {end:?}; {}", first.join("; ")))
     }
 
     /// Waits until all its goroutines have got on, and threads and children have come and gone if it makes such.

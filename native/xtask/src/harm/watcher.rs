@@ -51,6 +51,15 @@ impl Watcher {
         Ok(Watcher { child, lines, begun, started: Vec::new() })
     }
 
+    /// One that runs already.
+    pub(super) fn of(child: Tended, lines: Receiver<Line>, begun: Instant) -> Self {
+        Watcher { child, lines, begun, started: Vec::new() }
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        self.child.pid()
+    }
+
     /// Waits for a moment of its run.
     pub(super) fn until(&self, moment: Duration) {
         std::thread::sleep(moment.saturating_sub(self.begun.elapsed()));
