@@ -10,7 +10,7 @@ use crate::catch::Scene;
 use crate::error::Error;
 use crate::goroutine;
 use crate::memory::RuntimeAddr;
-use crate::stack;
+use crate::stack::{self, Pc};
 use crate::target::Target;
 
 /// The registers to ask the kernel for.
@@ -29,7 +29,9 @@ pub fn register(hit: &Hit<'_>, register: Register) -> Option<u64> {
 #[must_use]
 pub fn scene(target: &Target<'_>, hit: &Hit<'_>, goid: Option<u64>) -> Scene {
     let pc = RuntimeAddr(register(hit, Register::Rip).unwrap_or(0));
-    Scene { thread: hit.tid, goid, stack: stack::recorded(target, pc, hit.top, hit.callers()) }
+    // At a breakpoint on memory the instruction is over; at one on an instruction it has not begun.
+    let here = Pc { addr: pc, cfa: RuntimeAddr(0), is_return: pc.0 != hit.address };
+    Scene { thread: hit.tid, goid, stack: stack::recorded(target, here, hit.top, hit.callers()) }
 }
 
 /// The kernel's number of a register.

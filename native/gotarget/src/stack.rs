@@ -101,13 +101,13 @@ pub fn walk(target: &Target<'_>, pc: RuntimeAddr, sp: RuntimeAddr) -> Vec<Pc> {
     frames
 }
 
-/// The stack of a thread at `pc` that has run on since: `callers` are the return addresses that its frame pointer led
-/// to, innermost first, and `top` is the word that its stack pointer pointed to. Nothing is read from the process.
+/// The stack of a thread that has run on since: `callers` are the return addresses that its frame pointer led to,
+/// innermost first, and `top` is the word that its stack pointer pointed to. Nothing is read from the process. `here`
+/// is the innermost frame: `is_return` says that what counts is the instruction before.
 #[must_use]
-pub fn recorded(target: &Target<'_>, pc: RuntimeAddr, top: Option<u64>, callers: &[u64]) -> Vec<Pc> {
+pub fn recorded(target: &Target<'_>, mut here: Pc, top: Option<u64>, callers: &[u64]) -> Vec<Pc> {
     // Before it has a frame of its own, and if it never gets one, the frame pointer is its caller's.
-    let top = top.filter(|_| !target.names.has_frame(target, pc));
-    let mut here = Pc { addr: pc, cfa: RuntimeAddr(0), is_return: false };
+    let top = top.filter(|_| !target.names.has_frame(target, here.addr));
     let mut frames = vec![here];
     for caller in top.iter().chain(callers).take(DEEPEST - 1) {
         here = Pc { addr: RuntimeAddr(*caller), is_return: !target.names.is_injected(target, here), ..here };

@@ -30,14 +30,20 @@ pub(crate) struct Queue {
     shared: Shared,
     writer: Option<JoinHandle<io::Result<()>>>,
     left_out: u64,
+    most: usize,
 }
 
 impl Queue {
     pub(crate) fn new() -> io::Result<Self> {
+        Queue::to(io::stdout(), MOST)
+    }
+
+    /// A queue for something else than stdout, in which no more than `most` bytes wait.
+    fn to(mut out: impl Write + Send + 'static, most: usize) -> io::Result<Self> {
         let shared = Shared::default();
         let theirs = Arc::clone(&shared);
-        let writer = thread::Builder::new().name("output".to_owned()).spawn(move || write(&theirs))?;
-        Ok(Queue { shared, writer: Some(writer), left_out: 0 })
+        let writer = thread::Builder::new().name("output".to_owned()).spawn(move || write(&theirs, &mut out))?;
+        Ok(Queue { shared, writer: Some(writer), left_out: 0, most })
     }
 
     /// How often something was left out.
@@ -47,7 +53,8 @@ impl Queue {
 
     /// Writes later, or not at all where too much waits.
     pub(crate) fn write(&mut self, text: &str) -> io::Result<()> {
-        let is_taken = self.with(|waiting| waiting.take(text, MOST))?;
+        let most = self.most;
+        let is_taken = self.with(|waiting| waiting.take(text, most))?;
         self.left_out += u64::from(!is_taken);
         Ok(())
     }
@@ -100,7 +107,7 @@ impl Waiting {
     }
 }
 
-fn write((waiting, changed): &(Mutex<Waiting>, Condvar)) -> io::Result<()> {
+fn write((waiting, changed): &(Mutex<Waiting>, Condvar), out: &mut impl Write) -> io::Result<()> {
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
@@ -118,10 +125,58 @@ fn write((waiting, changed): &(Mutex<Waiting>, Condvar)) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
-        let written = io::stdout().write_all(&bytes).and_then(|()| io::stdout().flush());
+        let written = out.write_all(&bytes).and_then(|()| out.flush());
         if let Err(error) = written {
             waiting.lock().unwrap_or_else(PoisonError::into_inner).failed = Some(error.kind());
             return Err(error);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{SyncSender, sync_channel};
+
+    use super::*;
+
+    /// Gives each text on, and waits until it is taken.
+    struct Slow(SyncSender<Vec<u8>>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_is_left_out_and_counted_but_not_what_must_be_there() {
+        let (slow, reader) = sync_channel(0);
+        let mut queue = Queue::to(Slow(slow), 10).unwrap();
+        let mut tried = 0;
+        while queue.left_out() == 0 {
+            queue.write("12345\n").unwrap();
+            tried += 1;
+        }
+        queue.write_surely("surely\n").unwrap();
+        let read = thread::spawn(move || reader.iter().flatten().collect::<Vec<u8>>());
+        queue.finish().unwrap();
+        assert_eq!(queue.left_out(), 1);
+        drop(queue);
+        let read = String::from_utf8(read.join().unwrap()).unwrap();
+        assert_eq!(read, format!("{}surely\n", "12345\n".repeat(tried - 1)));
+    }
+
+    #[test]
+    fn whoever_has_gone_away_is_an_error() {
+        let (slow, reader) = sync_channel(0);
+        drop(reader);
+        let mut queue = Queue::to(Slow(slow), 10).unwrap();
+        let broken = std::iter::repeat_with(|| queue.write_surely("text\n")).find_map(Result::err).unwrap();
+        assert_eq!(broken.kind(), io::ErrorKind::BrokenPipe);
     }
 }

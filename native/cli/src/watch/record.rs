@@ -47,7 +47,7 @@ pub(crate) fn run(watch: Watch<'_>) -> Result<Status, Error> {
     let began = recorder.began();
     let mut recording = Recording::new(args, target, trap, lines, goids, began);
     let outcome = recording.run(&mut recorder)?;
-    recording.end(&mut recorder, outcome)
+    recording.end(recorder, outcome)
 }
 
 /// What was recorded so far.
@@ -228,7 +228,7 @@ impl<'a> Recording<'a> {
     }
 
     /// Takes the breakpoints away, and says what came of it.
-    fn end(mut self, recorder: &mut Recorder, outcome: Outcome) -> Result<Status, Error> {
+    fn end(mut self, mut recorder: Recorder, outcome: Outcome) -> Result<Status, Error> {
         let seconds = perf::now().saturating_sub(self.began) as f64 / 1e9;
         let lost = match outcome {
             // What has come since is none of those that were wanted.
@@ -244,6 +244,8 @@ impl<'a> Recording<'a> {
                 recorder.late()
             ));
         }
+        // Whoever reads the lines may be slow: until then nothing of ours is to be left in the process.
+        drop(recorder);
         // The last that came may have shown it.
         let outcome = if self.report.is_some() { Outcome::Overlap } else { outcome };
         if let Some((report, _)) = &self.report {

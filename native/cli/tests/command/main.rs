@@ -10,6 +10,7 @@ mod hold;
 mod look;
 mod pages;
 mod print;
+mod record;
 mod sample;
 mod stakeout;
 mod target;

@@ -170,9 +170,9 @@ const MOST_SLOTS: usize = 16;
 
 /// How many more breakpoints a thread can have on a processor, or on all.
 fn free_slots(tid: i32, cpu: Option<usize>) -> io::Result<usize> {
-    // Any address will do: they are never switched on.
+    // Any address will do: they are never switched on. Nor must they be passed on, and be taken for ours there.
     let mut builder = At::Instruction(0).builder();
-    on(&mut builder, cpu).observe_pid(tid);
+    on(&mut builder, cpu).observe_pid(tid).inherit(false).inherit_thread(false);
     let mut counters = Vec::new();
     while counters.len() < MOST_SLOTS {
         match builder.build() {

@@ -5,6 +5,7 @@
 //! Every processor has four for each thread. They are shared with debuggers.
 
 mod arm;
+mod noted;
 mod recorder;
 mod ring;
 mod sample;

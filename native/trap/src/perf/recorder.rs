@@ -17,6 +17,7 @@ use perf_event_open_sys::bindings::{
 };
 
 use super::Armed;
+use super::noted::Noted;
 use super::ring::{Bin, Next, Ring, page_size};
 use super::sample::{CLOCK, Hit, Span, TIME_ONLY, Take};
 use crate::breakpoint::{is, refused};
@@ -32,8 +33,9 @@ pub struct Recorder {
     tasks: Vec<Task>,
     /// The places that have a second breakpoint, which notes only the time.
     doubled: Vec<u64>,
-    /// One a processor.
+    /// One a processor, and what was noted last there.
     rings: Vec<Ring>,
+    noted: Vec<Noted>,
     /// Where what only takes time is written to: one a processor, or none.
     bins: Vec<Bin>,
     /// Becomes readable when the process ends.
@@ -93,6 +95,9 @@ const SKEW: u64 = 1_000;
 const FIRST_LOOK: u64 = 5_000_000;
 const LAST_LOOK: u64 = 2_000_000_000;
 
+/// How often to switch everything off, and look what is left.
+const ATTEMPTS: u32 = 4;
+
 /// A thread has met the second of two breakpoints at one place after so many nanoseconds, or was not noted there.
 const LONGEST_TRAP: u64 = 100_000_000;
 
@@ -115,28 +120,25 @@ impl Recorder {
         let rings = rings(pid, &cpus, take, memory / cpus.len())?;
         let bins = if take.span == Span::Long { cpus.iter().map(|cpu| bin(*cpu)).collect() } else { Ok(Vec::new()) };
         let bins = bins.map_err(|error| refused(pid, error))?;
-        let record = Vec::with_capacity(take.largest());
-        let armed = Armed::new(pid, cpus.into_iter().map(Some).collect());
-        let (tasks, doubled) = (Vec::new(), Vec::new());
-        let (began, doubtful, throttled, next_look, late, read, lost) = (0, 0, 0, 0, 0, 0, 0);
         let mut recorder = Recorder {
             pid,
-            armed,
+            armed: Armed::new(pid, cpus.into_iter().map(Some).collect()),
             take,
-            tasks,
-            doubled,
+            tasks: Vec::new(),
+            doubled: Vec::new(),
+            noted: rings.iter().map(|_| Noted::default()).collect(),
             rings,
             bins,
             process,
-            began,
+            began: 0,
             ended: u64::MAX,
-            doubtful,
-            throttled,
-            next_look,
-            late,
-            read,
-            lost,
-            record,
+            doubtful: 0,
+            throttled: 0,
+            next_look: 0,
+            late: 0,
+            read: 0,
+            lost: 0,
+            record: Vec::with_capacity(take.largest()),
         };
         recorder.add(places)?;
         recorder.began = now();
@@ -249,12 +251,19 @@ impl Recorder {
         self.next_look = 0;
         let _ = self.look_for_threads();
         self.ended = now();
-        self.armed.disable();
-        self.drain_until(u64::MAX, visit);
-        // Nothing is counted any more.
-        let tasks = &self.tasks;
-        let met = self.armed.count_of(|place| tasks.get(place) == Some(&Task::Note));
-        self.lost = self.lost.max(met.saturating_sub(self.read));
+        let mut missing = 0;
+        for _ in 0..ATTEMPTS {
+            self.armed.disable();
+            self.drain_until(u64::MAX, visit);
+            let tasks = &self.tasks;
+            let met = self.armed.count_of(|place| tasks.get(place) == Some(&Task::Note));
+            missing = met.saturating_sub(self.read);
+            if missing == 0 {
+                break;
+            }
+            // If it is not lost, a thread that was just being born has escaped, and what it met can be read by now.
+        }
+        self.lost = self.lost.max(missing);
         self.lost
     }
 
@@ -318,7 +327,8 @@ impl Recorder {
                 self.read += 1;
                 let Some(mut hit) = Hit::parse(&self.record, self.take) else { return ControlFlow::Continue(()) };
                 hit.until = until.unwrap_or(hit.at);
-                if !(self.began..=self.ended).contains(&hit.at) {
+                let is_again = self.noted.get_mut(number).is_some_and(|noted| noted.is_again(&hit));
+                if is_again || !(self.began..=self.ended).contains(&hit.at) {
                     return ControlFlow::Continue(());
                 }
                 if self.doubtful > 0 {

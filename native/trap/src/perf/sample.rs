@@ -73,8 +73,8 @@ const DEEPEST: u16 = 64;
 /// Bytes that the kernel copies to take its time: nearly as many as it can.
 const BALLAST: u32 = 60_000;
 
-/// Words of a record whose number is fixed: its header, thread, time, address, and the counts of what follows.
-const FIXED: usize = 10;
+/// Words of a record whose number is fixed: its header, thread, time, address, event, and the counts of what follows.
+const FIXED: usize = 11;
 
 /// What the kernel puts among return addresses: here begin the user's.
 const MARKERS: usize = 4;
@@ -83,7 +83,7 @@ impl Take {
     /// Asks for it.
     pub(super) fn ask(self, builder: &mut Builder<'_>) {
         builder.sample_period(1).sample(SampleFlag::TID | SampleFlag::TIME | SampleFlag::ADDR | SampleFlag::REGS_USER);
-        builder.sample_regs_user(self.registers.0).clockid(CLOCK);
+        builder.sample(SampleFlag::ID).sample_regs_user(self.registers.0).clockid(CLOCK);
         if self.stack {
             builder
                 .sample(SampleFlag::CALLCHAIN | SampleFlag::STACK_USER)
@@ -126,6 +126,8 @@ pub struct Hit<'a> {
     pub address: u64,
     /// The word that its stack pointer points to: in a function that has no frame, or not yet, the return address.
     pub top: Option<u64>,
+    /// Which event has noted it; of those that a thread has inherited, the one that they come from.
+    pub(super) event: u64,
     registers: &'a [u64],
     set: RegisterSet,
     callers: &'a [u64],
@@ -149,7 +151,7 @@ impl<'a> Hit<'a> {
 
     /// Reads a record's words, those behind its header.
     pub(super) fn parse(words: &'a [u64], take: Take) -> Option<Self> {
-        let (&[ids, at, address], mut rest) = words.split_first_chunk()?;
+        let (&[ids, at, address, event], mut rest) = words.split_first_chunk()?;
         let mut callers: &[u64] = &[];
         if take.stack {
             let chain = counted(&mut rest)?;
@@ -167,7 +169,17 @@ impl<'a> Hit<'a> {
             // How much of it could be read.
             top = (take_word(&mut rest)? == size_of::<u64>() as u64).then_some(word);
         }
-        Some(Hit { at, until: at, tid: (ids >> 32) as u32, address, top, registers, set: take.registers, callers })
+        Some(Hit {
+            at,
+            until: at,
+            tid: (ids >> 32) as u32,
+            address,
+            event,
+            top,
+            registers,
+            set: take.registers,
+            callers,
+        })
     }
 }
 
@@ -199,7 +211,7 @@ mod tests {
     fn registers_are_counted_from_the_lowest() {
         let set = RegisterSet::default().with(amd64::FLAGS).with(amd64::AX).with(amd64::R14);
         let take = Take { registers: set, stack: false, span: Span::Moment };
-        let words = [7 << 32 | 5, 100, 0xc000, 2, 10, 20, 30];
+        let words = [7 << 32 | 5, 100, 0xc000, 1, 2, 10, 20, 30];
         let hit = Hit::parse(&words, take).unwrap();
         assert_eq!((hit.tid, hit.at, hit.address), (7, 100, 0xc000));
         let registers = [amd64::AX, amd64::FLAGS, amd64::R14, amd64::BX].map(|number| hit.register(number));
@@ -211,11 +223,11 @@ mod tests {
     fn callers_are_what_follows_the_program_counter() {
         let take = Take { registers: RegisterSet::default().with(amd64::IP), stack: true, span: Span::Moment };
         let user = -512i64 as u64;
-        let words = [7 << 32, 100, 0xc000, 4, user, 1, 2, 3, 2, 1, 8, 99, 8];
+        let words = [7 << 32, 100, 0xc000, 1, 4, user, 1, 2, 3, 2, 1, 8, 99, 8];
         let hit = Hit::parse(&words, take).unwrap();
         assert_eq!((hit.callers(), hit.top, hit.register(amd64::IP)), (&[2, 3][..], Some(99), Some(1)));
         // Its stack could not be read.
-        let words = [7 << 32, 100, 0xc000, 2, user, 1, 2, 1, 8, 0, 0];
+        let words = [7 << 32, 100, 0xc000, 1, 2, user, 1, 2, 1, 8, 0, 0];
         let hit = Hit::parse(&words, take).unwrap();
         assert_eq!((hit.callers(), hit.top), (&[][..], None));
     }
@@ -223,7 +235,7 @@ mod tests {
     #[test]
     fn a_record_that_is_cut_off_is_none() {
         let take = Take { registers: RegisterSet::default().with(amd64::IP), stack: true, span: Span::Moment };
-        let words = [7 << 32, 100, 0xc000, 2, 3, 4, 2, 1, 8, 99, 8];
+        let words = [7 << 32, 100, 0xc000, 1, 2, 3, 4, 2, 1, 8, 99, 8];
         assert!(Hit::parse(&words, take).is_some());
         for cut in 0..words.len() {
             assert!(Hit::parse(&words[..cut], take).is_none(), "{cut}");
