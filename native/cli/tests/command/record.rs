@@ -182,7 +182,8 @@ fn threads_that_are_born_meanwhile_are_recorded_too() {
 #[test]
 fn it_ends_by_ctrl_c_by_time_and_with_the_process() {
     let [version] = &versions()[versions().len() - 1..] else { panic!() };
-    let sample = Sample::waiting(version, "locked");
+    let mut sample = Sample::waiting(version, "locked");
+    sample.begin();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let recording = Recording::start(sample.pid(), &[]);
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(recording.child.id().cast_signed()), signal).unwrap();

@@ -1,12 +1,14 @@
 //! Breakpoints in every thread of a process.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use perf_event::events::Software;
 use perf_event::{Builder, Counter};
 
 use super::ring;
@@ -22,6 +24,8 @@ pub struct Armed {
     builders: Vec<Builder<'static>>,
     /// Each with the number of its builder.
     counters: Vec<(usize, Counter)>,
+    /// One a thread, by its number: see [`guard`].
+    guards: BTreeMap<i32, Counter>,
     /// The threads that have them by now.
     known: BTreeSet<i32>,
     /// How many breakpoints a thread can have beside ours.
@@ -53,7 +57,15 @@ impl Armed {
     /// None so far.
     pub(super) fn new(pid: i32, cpus: Vec<Option<usize>>) -> Self {
         allow_many_files();
-        Armed { pid, cpus, builders: Vec::new(), counters: Vec::new(), known: BTreeSet::new(), free: None }
+        Armed {
+            pid,
+            cpus,
+            builders: Vec::new(),
+            counters: Vec::new(),
+            guards: BTreeMap::new(),
+            known: BTreeSet::new(),
+            free: None,
+        }
     }
 
     /// Sets more breakpoints.
@@ -117,6 +129,9 @@ impl Armed {
     }
 
     fn try_open_in(&mut self, tid: i32, ask: bool, had: usize, prepare: &mut Prepare<'_>) -> io::Result<()> {
+        if let Entry::Vacant(place) = self.guards.entry(tid) {
+            place.insert(guard(tid)?);
+        }
         for (number, cpu) in self.cpus.iter().enumerate() {
             // Whoever made it may have had only the first of them then, or those of the first processors.
             let has = match self.free.filter(|_| ask) {
@@ -163,6 +178,16 @@ fn has_hung_up(fd: BorrowedFd<'_>) -> bool {
     let _ = poll(&mut polled, PollTimeout::ZERO);
     let [polled] = polled;
     polled.revents().is_some_and(|found| found.contains(PollFlags::POLLHUP))
+}
+
+/// An event that a thread does not pass on to those that it makes.
+///
+/// The kernel takes the events of a thread and of those that have inherited all of them for one and the same: to switch
+/// from one such thread to another it lets them exchange their events, but goes on to count the breakpoints of each by
+/// whose they were at first. Once one of two has ended, nobody could tell any more whether the other has any; and
+/// whoever believes that it has none sets more than the processor has.
+fn guard(tid: i32) -> io::Result<Counter> {
+    Builder::new(Software::DUMMY).observe_pid(tid).any_cpu().build()
 }
 
 /// More breakpoints than any processor has for a thread.

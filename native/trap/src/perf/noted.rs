@@ -4,9 +4,8 @@ use super::sample::{Hit, amd64};
 
 /// The last hit on one processor, and which events have noted it.
 ///
-/// A thread may be given breakpoints though it has inherited them: the kernel hands the events of one thread on to
-/// another, so that it can't always be told who has any. Such a thread meets two in one trap, and they are noted one
-/// right after the other.
+/// Should a thread that has inherited breakpoints be given more of them, it meets two in one trap, and they are noted
+/// one right after the other.
 #[derive(Debug, Default)]
 pub(super) struct Noted {
     /// The thread, the breakpoint, and the program counter.
