@@ -97,7 +97,7 @@ impl Run<'_> {
         drop(other);
 
         wrongs.extend(self.judge(&word));
-        wrongs.extend(self.look_at(&mut target, &word)?);
+        wrongs.extend(self.look_at(&mut target, &word, moment)?);
         wrongs.extend(watcher.remains());
         Ok(Outcome { wrongs, moment, took: word.took })
     }
@@ -129,8 +129,7 @@ impl Run<'_> {
     /// Lets happen what the case says; says what is wrong meanwhile.
     fn disturb(&self, watcher: &mut Watcher, target: &mut Target, moment: Duration) -> Result<Vec<String>> {
         let mut wrongs = Vec::new();
-        let is_ended_before = self.mode.is_endless() && self.case.is_blow() && moment >= LONG;
-        if is_ended_before {
+        if self.is_ended_before(moment) {
             self.end_by_hand(watcher, target)?;
         }
         if self.case.has_moment() {
@@ -154,6 +153,11 @@ impl Run<'_> {
             self.end_by_hand(watcher, target)?;
         }
         Ok(wrongs)
+    }
+
+    /// Whether a watch that does not end by itself is being ended already when the blow comes.
+    fn is_ended_before(&self, moment: Duration) -> bool {
+        self.mode.is_endless() && self.case.is_blow() && moment >= LONG
     }
 
     /// Ends a watch that does not end by itself, or lets its end come.
@@ -201,7 +205,7 @@ impl Run<'_> {
     }
 
     /// What is wrong with the process afterwards.
-    fn look_at(&self, target: &mut Target, word: &Word) -> Result<Vec<String>> {
+    fn look_at(&self, target: &mut Target, word: &Word, moment: Duration) -> Result<Vec<String>> {
         // Where redhanded has started it and lives, that has told its end by its own, which was judged.
         let is_told = self.mode.is_starter() && word.end.is_some_and(|end| !is_sigkill(end));
         match self.case {
@@ -210,6 +214,10 @@ impl Run<'_> {
                 return Ok(target.dies_of_its_race(&word.err, is_told).err().into_iter().collect());
             }
             _ if is_told => return Ok(Vec::new()),
+            // It was told to end before.
+            Case::Killed if self.mode.is_starter() && self.is_ended_before(moment) => {
+                return Ok(target.end().err().into_iter().collect());
+            }
             Case::TargetEnds => return Ok(target.end().err().into_iter().collect()),
             _ => {}
         }
