@@ -27,7 +27,7 @@ impl AutopsyArgs {
                 suspects: None,
                 places: None,
                 check: None,
-                notes: facts::missing(context.target.program).into_iter().collect(),
+                notes: Vec::new(),
             },
         };
         context.show(&report, self.json, out)?;
@@ -37,7 +37,9 @@ impl AutopsyArgs {
 
 fn of_map(context: &Context<'_>, fatal: &Fatal) -> AutopsyReport {
     let target = &context.target;
-    let mut notes: Vec<String> = facts::missing(target.program).into_iter().collect();
+    let missing = facts::missing(target.program);
+    let mut notes: Vec<String> =
+        missing.map(|missing| format!("{missing}, and it can't be checked")).into_iter().collect();
     let map = fatal.map.as_ref();
     let suspects = map.map(|map| match suspects::find(target, fatal, map, context.registers, context.interrupted) {
         Ok(found) => facts::suspects(target, &found),

@@ -36,7 +36,7 @@ pub(crate) struct Fatal {
 #[pyclass(unsendable, frozen)]
 pub(crate) struct Users {
     process: Rc<Process>,
-    trap: RefCell<FlagTrap>,
+    trap: RefCell<FlagTrap<()>>,
     known: RefCell<Known>,
 }
 
@@ -131,9 +131,9 @@ impl Fatal {
     /// Prepares to note who uses the map.
     fn users(&self, py: Python<'_>) -> PyResult<Users> {
         let trap = self.process.look(py, |target| {
-            let map = self.first.map.as_ref().and_then(|map| map.value.clone());
+            let map = self.first.map.as_ref();
             let map = map.ok_or_else(|| Failure::Core("the program does not tell where it is".to_owned()))?;
-            Ok(FlagTrap::new(target, map)?)
+            Ok(FlagTrap::at(target, map.header)?)
         })?;
         Ok(Users { process: self.process.clone(), trap: RefCell::new(trap), known: RefCell::default() })
     }

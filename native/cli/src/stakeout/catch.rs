@@ -55,6 +55,9 @@ impl Session<'_> {
             self.tracer.resume_all();
         }
         self.lines.show(&report);
+        if let Some(missing) = facts::missing(target.program) {
+            say(&missing);
+        }
         for other in &others {
             self.lines.show(other);
         }
@@ -90,11 +93,11 @@ impl Session<'_> {
             return None;
         }
         let process = &self.program.as_ref()?.process;
-        let Some(map) = caught.first.map.as_ref().and_then(|map| map.value.as_ref()) else {
-            say(&"who else uses the map is not watched: the program does not tell where it is");
+        let Some(map) = &caught.first.map else {
+            say(&"who else uses the map is not watched: nothing tells which map it is");
             return None;
         };
-        let touches = Touches::begin(process, self.tracer.pid(), map);
+        let touches = Touches::begin(process, self.tracer.pid(), map.header);
         touches.inspect_err(|error| say(&format!("who else uses the map cannot be watched: {error}"))).ok()
     }
 

@@ -152,9 +152,11 @@ impl<'a> Session<'a> {
             return Ok(self.status());
         }
         if !self.has_seen_go {
-            say(
-                &"no Go program was executed: what the command starts is only watched where it executes it itself (exec)",
-            );
+            let what = match &self.args.exe {
+                Some(exe) => format!("nothing was executed that {} is the executable of", exe.display()),
+                None => "no Go program was executed".to_owned(),
+            };
+            say(&format!("{what}: what the command starts is only watched where it executes it itself (exec)"));
         }
         end.pass_on()
     }

@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 
 use goprogram::Register;
 use gotarget::catch::{FlagTrap, Stop};
-use gotarget::expression::MapValue;
 use gotarget::recorded::{self, Goids};
 use gotarget::users::Users;
 use gotarget::{Process, RuntimeAddr, Target};
@@ -22,16 +21,16 @@ pub(crate) struct Touches {
 
 /// Makes sense of what is recorded.
 struct Reader {
-    trap: FlagTrap,
+    trap: FlagTrap<()>,
     goids: Goids,
     users: Users,
 }
 
 impl Touches {
-    /// Begins to record.
-    pub(crate) fn begin(process: &Process, pid: i32, map: &MapValue) -> Result<Self, Error> {
+    /// Begins to record, given where the map's header is.
+    pub(crate) fn begin(process: &Process, pid: i32, map: RuntimeAddr) -> Result<Self, Error> {
         let target = process.target();
-        let trap = FlagTrap::new(&target, map.clone())?;
+        let trap = FlagTrap::at(&target, map)?;
         let registers = recorded::registers(trap.registers(target.program));
         let take = Take { registers, stack: true, span: Span::Moment };
         let recorder = Recorder::new(pid, &[At::Byte(trap.flag().0)], take)?;

@@ -118,10 +118,11 @@ pub enum Rescue {
     },
 }
 
-/// Follows one map's flag byte.
+/// Follows the flag byte of one map, of which no more need be known than where its header is.
 #[derive(Debug)]
-pub struct FlagTrap {
-    map: MapValue,
+pub struct FlagTrap<M = MapValue> {
+    map: M,
+    header: RuntimeAddr,
     layout: Layout,
     watch: FlagWatch<Scene>,
     sites: Sites,
@@ -151,14 +152,31 @@ impl FlagTrap {
     /// # Errors
     /// The program doesn't tell its layout, or there is no memory where the header should be.
     pub fn new(target: &Target<'_>, map: MapValue) -> Result<Self, Error> {
-        let HeaderFacts { layout, .. } = map::header_at(target, map.not_nil()?)?;
+        let header = map.not_nil()?;
+        FlagTrap::of(target, map, header)
+    }
+}
+
+impl FlagTrap<()> {
+    /// The same of a map that is only known by its header's address.
+    ///
+    /// # Errors
+    /// As [`FlagTrap::new`].
+    pub fn at(target: &Target<'_>, header: RuntimeAddr) -> Result<Self, Error> {
+        FlagTrap::of(target, (), header)
+    }
+}
+
+impl<M> FlagTrap<M> {
+    fn of(target: &Target<'_>, map: M, header: RuntimeAddr) -> Result<Self, Error> {
+        let HeaderFacts { layout, .. } = map::header_at(target, header)?;
         let generation = match layout {
             Layout::Classic(_) => Generation::Classic,
             Layout::Swiss(_) => Generation::Swiss,
         };
-        let watch = FlagWatch::new(map.header.0, generation, layout.writing_bit());
+        let watch = FlagWatch::new(header.0, generation, layout.writing_bit());
         let sites = Sites::new(&layout);
-        Ok(FlagTrap { map, layout, watch, sites, checked: HashMap::new() })
+        Ok(FlagTrap { map, header, layout, watch, sites, checked: HashMap::new() })
     }
 
     /// Looks up now what stops ask for, so that no thread stands still for it later.
@@ -177,14 +195,14 @@ impl FlagTrap {
 
     /// The map that is followed.
     #[must_use]
-    pub fn map(&self) -> &MapValue {
+    pub fn map(&self) -> &M {
         &self.map
     }
 
     /// Where the flag byte is.
     #[must_use]
     pub fn flag(&self) -> RuntimeAddr {
-        self.map.header.plus(self.layout.flag_offset())
+        self.header.plus(self.layout.flag_offset())
     }
 
     /// The bit of the flag byte that says "being written".
@@ -346,7 +364,7 @@ impl FlagTrap {
         let inside = threads::thread(target, thread, registers).ok()?.inside?;
         let flag = read_uint(target.memory, self.flag(), 1).ok()? as u8;
         let clear = flag & self.layout.writing_bit() == 0;
-        (inside.map == Some(self.map.header)).then_some((inside.kind, inside.kind.is_write() && clear))
+        (inside.map == Some(self.header)).then_some((inside.kind, inside.kind.is_write() && clear))
     }
 
     /// What to do with a goroutine at the fatal function so that the process lives on.
@@ -411,7 +429,7 @@ impl FlagTrap {
     pub fn is_inside(&self, goroutine: race::Goroutine, threads: &[Thread]) -> bool {
         self.watch.window(goroutine).is_some()
             && threads.iter().any(|thread| {
-                let here = |inside: &Inside| inside.map.is_none_or(|map| map == self.map.header);
+                let here = |inside: &Inside| inside.map.is_none_or(|map| map == self.header);
                 thread.goroutine == Some(RuntimeAddr(goroutine.0)) && thread.inside.as_ref().is_some_and(here)
             })
     }

@@ -143,8 +143,7 @@ pub fn places(target: &Target<'_>, places: &Places) -> PlaceList {
 }
 
 /// What can't be told of a program that was stripped.
-pub fn missing(program: &Program) -> Option<String> {
-    (!program.has_dwarf()).then(|| {
-        "the program has no debug information (DWARF): no variable is known that leads to the map, and it can't be checked".to_owned()
-    })
+pub fn missing(program: &Program) -> Option<&'static str> {
+    let missing = "the program has no debug information (DWARF): no variable is known that leads to the map";
+    (!program.has_dwarf()).then_some(missing)
 }

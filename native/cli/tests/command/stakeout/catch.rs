@@ -1,7 +1,7 @@
 //! Somebody is about to end the process because of a map.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sys::signal::Signal;
@@ -17,6 +17,10 @@ const RACES: [(&str, &str, [&str; 2]); 3] = [
     ("iterate-write", "concurrent map iteration and map write", ["main.iterator", "main.writer"]),
 ];
 
+fn folder(sample: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples").join(sample)
+}
+
 /// The functions of the program on an access's stack.
 fn functions(access: &Value) -> BTreeSet<&str> {
     let frames = access["stack"].as_array().unwrap();
@@ -30,6 +34,13 @@ fn check_named(ended: &Ended, message: &str, culprits: [&str; 2]) {
     let fatal = ended.reports("redhanded.fatal/1").into_iter().next().expect(&context);
     assert_eq!(fatal["message"], message, "{context}");
     assert_eq!((&fatal["map"]["expression"], &fatal["map"]["type"]), (&"main.shared".into(), &"map[int]int".into()));
+    check_culprits(ended, &fatal, culprits);
+}
+
+/// Checks that the one who is about to end the process and the other one are the culprits.
+#[track_caller]
+fn check_culprits(ended: &Ended, fatal: &Value, culprits: [&str; 2]) {
+    let context = format!("{}\n{}", ended.out, ended.err);
     let other = ended.reports("redhanded.culprit/1").into_iter().next().expect(&context);
     assert_ne!(other["certainty"], "possible", "{context}");
     assert_eq!(other["address"], fatal["map"]["address"], "{context}");
@@ -103,11 +114,40 @@ fn what_is_held_is_left_to_a_debugger_and_ends_with_a_signal() {
 #[test]
 fn a_program_that_is_moved_is_staked_out_too() {
     let version = versions().pop().unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/clobber");
-    let moved = build_with(&version, &folder, &["-buildmode=pie"]);
+    let moved = build_with(&version, &folder("clobber"), &["-buildmode=pie"]);
     let ended = Ended::of(start(&["--json", "--wait", "1"], moved, &HURRY));
     check_named(&ended, "concurrent map writes", ["main.writerA", "main.writerB"]);
     check_own_end(&ended, "concurrent map writes");
+}
+
+#[test]
+fn a_program_that_is_stripped_is_staked_out_too() {
+    for version in versions() {
+        for (name, message, culprits) in RACES {
+            let whole = build(&version, name);
+            // By the linker, without symbols or with them; and by another tool.
+            let stripped = whole.with_extension("stripped");
+            let strip = Command::new("strip").arg("-o").args([&stripped, &whole]).status().unwrap();
+            assert!(strip.success());
+            let by_linker = ["-ldflags=-s -w", "-ldflags=-w"].map(|how| build_with(&version, &folder(name), &[how]));
+            for file in by_linker.iter().chain([&stripped]) {
+                let ended = Ended::of(start(&["--json", "--wait", "1"], file, &HURRY));
+                check_own_end(&ended, message);
+                let context = &ended.err;
+                let fatal = ended.reports("redhanded.fatal/1").into_iter().next().expect(context);
+                assert_eq!((&fatal["message"], &fatal["map"]["type"]), (&message.into(), &"map[int]int".into()));
+                let expression = fatal["map"]["expression"].as_str().unwrap();
+                assert!(expression.starts_with("the map at 0x"), "{expression}");
+                assert!(context.contains("redhanded: the program has no debug information (DWARF): "), "{context}");
+                check_culprits(&ended, &fatal, culprits);
+            }
+            // Nothing is missing with the executable from before.
+            let exe = whole.to_str().unwrap();
+            let ended = Ended::of(start(&["--json", "--wait", "1", "--exe", exe], &stripped, &HURRY));
+            check_named(&ended, message, culprits);
+            check_own_end(&ended, message);
+        }
+    }
 }
 
 #[test]
