@@ -47,12 +47,7 @@ fn fatal_of(
     register: &Bound<'_, PyAny>,
 ) -> PyResult<Option<fatal::Fatal>> {
     let thread = ThreadRegisters::read(tid, &registers(register));
-    process.look(py, |target| {
-        Ok(fatal::of_thread(target, &thread).map(|mut found| {
-            found.map = found.map.or_else(|| fatal::map_elsewhere(target, &thread));
-            found
-        }))
-    })
+    process.look(py, |target| Ok(fatal::of_thread_among(target, &thread)))
 }
 
 impl Fatal {

@@ -6,7 +6,7 @@ use crate::Report;
 use crate::fatal::Party;
 use crate::frame::Frame;
 use crate::palette::{Palette, paint};
-use crate::race::{AccessKind, RULE};
+use crate::race::{AccessKind, RULE, capitalised, stack};
 use crate::words::{columns, goroutine, hex};
 
 /// How sure it is that a goroutine is the other one.
@@ -107,7 +107,7 @@ impl UseLine {
     }
 }
 
-/// `  goroutine 18  812 writes  main.writerA main.go:29`
+/// `  goroutine 18  812 writes  main.writerA main.go:29` for each, and then their stacks.
 impl Report for UserList {
     const SCHEMA: &'static str = "redhanded.users/1";
 
@@ -128,6 +128,26 @@ impl Report for UserList {
         if *lost > 0 {
             text.push_str(&format!("  {lost} accesses were lost: there may have been others\n"));
         }
+        for (used, by) in self.stacks() {
+            let heading = format!("{} by {}:", capitalised(used.kind.noun()), by.join(", "));
+            text.push_str(&format!("\n{}\n{}", paint(palette.heading, &heading), stack(&used.stack)));
+        }
         text
+    }
+}
+
+impl UserList {
+    /// Every stack once, with those who had it.
+    fn stacks(&self) -> Vec<(&UseLine, Vec<String>)> {
+        let mut found: Vec<(&UseLine, Vec<String>)> = Vec::new();
+        for (user, used) in self.users.iter().flat_map(|user| user.uses.iter().map(move |used| (user, used))) {
+            let same = found.iter_mut().find(|(other, _)| other.kind == used.kind && other.stack == used.stack);
+            let who = goroutine(user.goroutine);
+            match same {
+                Some((_, by)) => by.push(who),
+                None => found.push((used, vec![who])),
+            }
+        }
+        found
     }
 }

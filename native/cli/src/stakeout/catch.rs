@@ -6,7 +6,7 @@ use gotarget::fatal::{self, Fatal};
 use gotarget::suspects::{self, Suspects};
 use gotarget::users::Users;
 use gotarget::{ThreadRegisters, threads};
-use report::facts;
+use report::{Certainty, facts};
 
 use super::Then;
 use super::program::registers;
@@ -28,8 +28,8 @@ pub(crate) struct Catch {
     pub(crate) held: Vec<i32>,
     /// Everyone that has to do with the map, as they were in that instant.
     suspects: Suspects,
-    /// Whether the other one is known for sure.
-    proven: bool,
+    /// How sure it is who the other one is; `None` where nothing tells yet.
+    known: Option<Certainty>,
 }
 
 impl Session<'_> {
@@ -46,9 +46,9 @@ impl Session<'_> {
         let target = program.process.target();
         let report = facts::fatal(&target, &caught.first, HELD);
         let others = facts::inside(&target, &caught.first, &caught.suspects);
-        caught.proven = !others.is_empty();
+        caught.known = others.iter().map(|other| other.certainty).max();
         // Armed before anyone goes on.
-        let touches = if caught.proven { None } else { self.record(&caught) };
+        let touches = if caught.is_proven() { None } else { self.record(&caught) };
         // The core is to have everyone where they are now.
         let wants_core = self.args.then == Then::Core;
         if !wants_core {
@@ -79,12 +79,12 @@ impl Session<'_> {
         let threads: Vec<ThreadRegisters> =
             self.tracer.standing().filter_map(|tid| registers(&self.tracer, tid)).collect();
         let own = threads.iter().find(|thread| thread.tid == tid.cast_unsigned())?;
-        let first = fatal::of_thread(&target, own)?;
+        let first = fatal::of_thread_among(&target, own)?;
         let suspects = first.map.as_ref().and_then(|map| {
             let found = suspects::find(&target, &first, map, &threads, &|| false);
             found.inspect_err(|error| say(&format!("the other goroutines cannot be looked at: {error}"))).ok()
         });
-        Some(Catch { first, held: vec![tid], suspects: suspects.unwrap_or_default(), proven: false })
+        Some(Catch { first, held: vec![tid], suspects: suspects.unwrap_or_default(), known: None })
     }
 
     /// Begins to record who uses the map.
@@ -140,16 +140,17 @@ impl Session<'_> {
         }
     }
 
-    /// Names the other one, if it isn't known for sure already.
+    /// Names the other one, if that is surer than what has been said already.
     fn name(&mut self, caught: &Catch, users: &Users, time: Duration) {
-        let Some(program) = self.program.as_ref().filter(|_| !caught.proven) else { return };
+        let Some(program) = self.program.as_ref().filter(|_| !caught.is_proven()) else { return };
         let target = program.process.target();
         let other = facts::most_likely(&target, &caught.first, &caught.suspects, users, time.as_secs_f64());
         match other {
-            Some(other) => self.lines.show(&other),
-            None => {
+            Some(other) if Some(other.certainty) > caught.known => self.lines.show(&other),
+            None if caught.known.is_none() => {
                 say(&"the other goroutine is not known: nobody else wrote to the map, and no stack tells of a write")
             }
+            _ => {}
         }
     }
 
@@ -157,7 +158,7 @@ impl Session<'_> {
     fn hold_too(&mut self, caught: &mut Catch, tid: i32) {
         let Some(program) = &self.program else { return };
         let target = program.process.target();
-        let dying = registers(&self.tracer, tid).and_then(|thread| fatal::of_thread(&target, &thread));
+        let dying = registers(&self.tracer, tid).and_then(|thread| fatal::of_thread_among(&target, &thread));
         let Some(dying) = dying else {
             // Of something else, and with it the process.
             self.tracer.resume(tid, 0);
@@ -165,9 +166,16 @@ impl Session<'_> {
         };
         caught.held.push(tid);
         self.lines.show(&facts::fatal(&target, &dying, HELD));
-        if let Some(other) = facts::both_dying(&target, &caught.first, &dying) {
-            caught.proven = true;
+        let other = facts::both_dying(&target, &caught.first, &dying);
+        if let Some(other) = other.filter(|other| Some(other.certainty) > caught.known) {
+            caught.known = Some(other.certainty);
             self.lines.show(&other);
         }
+    }
+}
+
+impl Catch {
+    fn is_proven(&self) -> bool {
+        self.known == Some(Certainty::Proven)
     }
 }

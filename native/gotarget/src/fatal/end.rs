@@ -99,10 +99,10 @@ pub fn end(target: &Target<'_>, threads: &[ThreadRegisters], signal: Option<u64>
 
 /// The goroutine that ends the process because of a map: of several, the one that is not waiting for another to be
 /// done.
-pub(super) fn first<'t>(target: &Target<'_>, threads: &'t [ThreadRegisters]) -> Option<(&'t ThreadRegisters, Fatal)> {
-    let fatals = threads.iter().filter_map(|thread| Some((thread, of_thread(target, thread)?)));
-    let waits = |thread: &ThreadRegisters| Walk::new(target, thread).outermost(target, &WAITS).is_some();
-    fatals.min_by_key(|(thread, _)| waits(thread))
+pub(super) fn first<'t>(target: &Target<'_>, threads: &'t [ThreadRegisters]) -> Option<&'t ThreadRegisters> {
+    let fatals = threads.iter().filter(|thread| of_thread(target, thread).is_some());
+    let waits = |thread: &&ThreadRegisters| Walk::new(target, thread).outermost(target, &WAITS).is_some();
+    fatals.min_by_key(waits)
 }
 
 /// A thread's stack.

@@ -14,7 +14,7 @@ use crate::frames::UnwoundFrame;
 use crate::goroutine;
 use crate::memory::{RuntimeAddr, read_bytes};
 use crate::registers::ThreadRegisters;
-use crate::stack::Pc;
+use crate::stack::{self, Pc};
 use crate::target::Target;
 use crate::threads::{self, kind_of, map_code};
 
@@ -76,20 +76,28 @@ pub fn of_thread(target: &Target<'_>, thread: &ThreadRegisters) -> Option<Fatal>
     })
 }
 
-/// The fatal map access that a process which stands still ends of: of several threads the first that came to it.
-/// Where its own stack doesn't tell the map, the stacks of the others may.
+/// The same, and where the thread's own stack doesn't tell the map, the stacks of other goroutines may: of a reader,
+/// which since Go 1.24 may keep nothing of the map once it has found it being written.
 #[must_use]
-pub fn find(target: &Target<'_>, threads: &[ThreadRegisters]) -> Option<Fatal> {
-    let (thread, mut fatal) = end::first(target, threads)?;
-    fatal.map = fatal.map.or_else(|| map_elsewhere(target, thread));
+pub fn of_thread_among(target: &Target<'_>, thread: &ThreadRegisters) -> Option<Fatal> {
+    let mut fatal = of_thread(target, thread)?;
+    fatal.map = fatal.map.or_else(|| elsewhere::find(target, thread));
     Some(fatal)
 }
 
-/// The map that a thread is about to end the process for, by the stacks of other goroutines: of a reader, which since
-/// Go 1.24 may keep nothing of the map once it has found it being written. `None` if that leaves several.
+/// The fatal map access that a process which stands still ends of: of several threads the first that came to it.
 #[must_use]
-pub fn map_elsewhere(target: &Target<'_>, thread: &ThreadRegisters) -> Option<Doomed> {
-    elsewhere::find(target, thread)
+pub fn find(target: &Target<'_>, threads: &[ThreadRegisters]) -> Option<Fatal> {
+    of_thread_among(target, end::first(target, threads)?)
+}
+
+impl Fatal {
+    /// Where the program called the map function.
+    #[must_use]
+    pub fn caller(&self, target: &Target<'_>) -> Option<Pc> {
+        let is_own = |pc: &&Pc| stack::lines(target, **pc).iter().any(|frame| !frame.is_runtime());
+        self.stack.iter().find(is_own).copied()
+    }
 }
 
 /// The depth of the fatal function that map code has called: the outermost if one calls another.

@@ -141,7 +141,7 @@ pub fn find(
         }
         let mut evidence = wanted.evidence(&stack, &frames, recent.is_now());
         if let Some(dies) = also_dies.filter(|dies| dies.map.as_ref().is_none_or(|its| its.header == map.header)) {
-            let at = dies.stack.last().copied();
+            let at = dies.caller(target);
             let function = Some(dies.function.clone());
             evidence.insert(0, Evidence { clue: Clue::Dies, kind: Some(dies.kind), function, at });
         }

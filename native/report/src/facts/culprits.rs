@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 
 use gotarget::fatal::{Fatal, Sureness};
 use gotarget::stack::{self, Pc};
-use gotarget::suspects::{Clue, Recent, Suspect, Suspects};
+use gotarget::suspects::{Clue, Evidence, Recent, Suspect, Suspects};
 use gotarget::users::{Use, User, Users};
 use gotarget::{RuntimeAddr, Target, goroutine};
 use race::Kind;
 
+use super::autopsy::evidence_line;
 use super::subject;
 use crate::{Certainty, CulpritReport, FatalMap, FatalReport, Frame, Party, Subject, UseLine, UserLine, UserList};
 
@@ -38,6 +39,9 @@ pub fn fatal(target: &Target<'_>, fatal: &Fatal, whereabouts: &str) -> FatalRepo
     FatalReport { map, message: fatal.message.clone(), access: Party { goroutine: fatal.goid, ..access } }
 }
 
+/// What is said of another one that is at the runtime's fatal function as well.
+const DIES_TOO: &str = "about to end the process too";
+
 /// Whether two accesses of one map at the same time are a race.
 fn is_race(first: Kind, second: Kind) -> bool {
     first.is_write() || second.is_write()
@@ -64,11 +68,11 @@ pub fn inside(target: &Target<'_>, first: &Fatal, suspects: &Suspects) -> Vec<Cu
         let evidence = suspect.evidence.iter().find(|evidence| matches!(evidence.clue, Clue::Inside | Clue::Dies))?;
         let kind = evidence.kind.filter(|kind| is_race(first.kind, *kind))?;
         let whereabouts = match evidence.clue {
-            Clue::Dies => "about to end the process too",
+            Clue::Dies => DIES_TOO,
             _ => "inside the map at that moment",
         };
-        let reason = format!("{whereabouts}, so both were in the map at the same time");
-        Some(of_suspect(target, map, suspect, kind, met(first), reason, whereabouts))
+        let reasons = together(target, evidence);
+        Some(of_suspect(target, map, suspect, kind, met(first), reasons, whereabouts))
     };
     suspects.list.iter().filter_map(culprit).collect()
 }
@@ -76,9 +80,14 @@ pub fn inside(target: &Target<'_>, first: &Fatal, suspects: &Suspects) -> Vec<Cu
 /// The overlap of two that are about to end the process: both are still in the map.
 pub fn both_dying(target: &Target<'_>, first: &Fatal, second: &Fatal) -> Option<CulpritReport> {
     let map = map(first).filter(|header| Some(*header) == map(second) && is_race(first.kind, second.kind))?;
-    let whereabouts = "about to end the process too";
-    let access = party(target, second.kind, second.goroutine, Some(second.thread), &second.stack, whereabouts);
-    let reasons = vec![format!("{whereabouts}, so both were in the map at the same time")];
+    let access = party(target, second.kind, second.goroutine, Some(second.thread), &second.stack, DIES_TOO);
+    let evidence = Evidence {
+        clue: Clue::Dies,
+        kind: Some(second.kind),
+        function: Some(second.function.clone()),
+        at: second.caller(target),
+    };
+    let reasons = together(target, &evidence);
     Some(CulpritReport { address: map.0, certainty: met(first), reasons, access })
 }
 
@@ -108,7 +117,8 @@ pub fn most_likely(
         if writers.len() > 1 {
             reasons.push(format!("so did {}", goroutines(writers.len() - 1)));
         }
-        reasons.extend(suspects.list.iter().find(|suspect| suspect.goroutine.g == user.g).and_then(clue));
+        let suspect = suspects.list.iter().find(|suspect| suspect.goroutine.g == user.g);
+        reasons.extend(suspect.and_then(|suspect| clue(target, suspect)));
         let scene = &used.scene;
         let access = party(target, used.kind, Some(user.g), Some(scene.thread), &scene.stack, &wrote);
         return Some(CulpritReport { address: map.0, certainty: met(first), reasons, access });
@@ -116,7 +126,8 @@ pub fn most_likely(
     let suspect = suspects.list.iter().find(|suspect| suspect.evidence.iter().any(|evidence| evidence.is_write()))?;
     let kind = suspect.evidence.iter().filter(|evidence| evidence.is_write()).find_map(|evidence| evidence.kind)?;
     let certainty = if suspects.list.len() == 1 { Certainty::Likely } else { Certainty::Possible };
-    Some(of_suspect(target, map, suspect, kind, certainty, clue(suspect)?, "as its stack tells"))
+    let reasons = vec![clue(target, suspect)?];
+    Some(of_suspect(target, map, suspect, kind, certainty, reasons, "as its stack tells"))
 }
 
 /// Who has used the map, the busiest writers first.
@@ -144,7 +155,7 @@ fn of_suspect(
     suspect: &Suspect,
     kind: Kind,
     certainty: Certainty,
-    reason: String,
+    reasons: Vec<String>,
     whereabouts: &str,
 ) -> CulpritReport {
     let thread = match suspect.recent {
@@ -152,26 +163,17 @@ fn of_suspect(
         _ => None,
     };
     let access = party(target, kind, Some(suspect.goroutine.g), thread, &suspect.stack, whereabouts);
-    CulpritReport { address: map.0, certainty, reasons: vec![reason], access }
+    CulpritReport { address: map.0, certainty, reasons, access }
 }
 
-/// The strongest thing that speaks for a suspect, in words.
-fn clue(suspect: &Suspect) -> Option<String> {
-    let evidence = suspect.evidence.first()?;
-    let function = evidence.function.as_deref().unwrap_or("a map function");
-    Some(match evidence.clue {
-        Clue::Dies => "it was about to end the process too".to_owned(),
-        Clue::Inside => format!("it was inside {function} on this map"),
-        Clue::Returned => format!("it had just returned from {function} on this map"),
-        Clue::Called => format!("its stack has the arguments of a call of {function} on this map"),
-        Clue::Beside => format!("its stack has this map's address in a function that calls {function}"),
-        Clue::Trace => format!("the dead part of its stack has a call of {function} on this map"),
-        Clue::Place => format!("it is in a function that calls {function} on this map"),
-        Clue::Wrote => format!("the dead part of its stack has a call of {function}, on a map of this type"),
-        Clue::Could => format!("it holds a value of {function}, which may write to this map"),
-        Clue::Holds => "its stack has this map's address".to_owned(),
-        Clue::Remains => "the dead part of its stack has this map's address".to_owned(),
-    })
+/// The strongest thing that speaks for a suspect, in words about it.
+fn clue(target: &Target<'_>, suspect: &Suspect) -> Option<String> {
+    suspect.evidence.first().map(|evidence| evidence_line(target, evidence).text)
+}
+
+/// Why one that was seen in the map is the other one.
+fn together(target: &Target<'_>, evidence: &Evidence) -> Vec<String> {
+    vec![format!("{}, so both were in the map at the same time", evidence_line(target, evidence).text)]
 }
 
 fn goroutines(count: usize) -> String {

@@ -65,11 +65,27 @@ Who else used the map within 5.0 s:
   goroutine 18       812 writes        main.use main.go:23
                      1 iteration step  main.use main.go:29
   goroutine unknown  1 read            main.use main.go:31
+
+Write by goroutine 18:
+  main.use()
+      /src/clobber/main.go:23 +0x1d
+
+Iteration by goroutine 18:
+  main.use()
+      /src/clobber/main.go:29 +0x1d
+
+Read by goroutine unknown:
+  main.use()
+      /src/clobber/main.go:31 +0x1d
 "
     );
     assert_eq!(json(&users())["users"][0]["uses"][0]["count"], 812);
+    let twin = UserLine { goroutine: Some(19), ..users().users.remove(0) };
+    let twins = plain(&UserList { users: users().users.into_iter().chain([twin]).collect(), ..users() });
+    assert!(twins.contains("\nWrite by goroutine 18, goroutine 19:\n"), "{twins}");
+    assert_eq!(twins.matches("main.go:23 +").count(), 1, "{twins}");
     let lost = plain(&UserList { lost: 3, ..users() });
-    assert!(lost.ends_with("  3 accesses were lost: there may have been others\n"), "{lost}");
+    assert!(lost.contains("\n  3 accesses were lost: there may have been others\n\nWrite by "), "{lost}");
     let nobody = plain(&UserList { users: Vec::new(), ..users() });
     assert_eq!(nobody, "Who else used the map within 5.0 s: nobody\n");
 }

@@ -76,11 +76,15 @@ fn let_go(child: &mut Child) {
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
 }
 
-/// A sample that races so often that Go ends it soon, once it is let go. Its words are kept.
+/// A sample that races so often that Go ends it soon, once it is let go. Its words are kept, but for the first.
 fn waiting(version: &str, name: &str) -> Child {
     let mut command = Command::new(build(version, name));
-    command.arg("-wait").args(HURRY).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    command.spawn().unwrap()
+    command.arg("-wait").args(HURRY).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // The kernel says that it has begun before its code is there.
+    let line = first_line(child.stdout.as_mut().unwrap());
+    assert!(line.starts_with("ready "), "{line}");
+    child
 }
 
 /// Sends a signal to a child.
