@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use perf_event::events::Software;
-use perf_event::{Builder, Counter};
+use perf_event::{Builder, Counter, SampleFlag};
 
 use super::ring;
 use crate::breakpoint::{allow_many_files, is, refused};
+use crate::registers::ADDRESSES;
 use crate::{At, Error, threads_of};
 
 /// Breakpoints in every thread of a process, also in those that it makes later. They are gone when this is dropped.
@@ -25,7 +26,7 @@ pub struct Armed {
     /// Each with the number of its builder.
     counters: Vec<(usize, Counter)>,
     /// One a thread, by its number: see [`guard`].
-    guards: BTreeMap<i32, Counter>,
+    guards: BTreeMap<i32, (Counter, Guard)>,
     /// The threads that have them by now.
     known: BTreeSet<i32>,
     /// How many breakpoints a thread can have beside ours.
@@ -129,9 +130,12 @@ impl Armed {
     }
 
     fn try_open_in(&mut self, tid: i32, ask: bool, had: usize, prepare: &mut Prepare<'_>) -> io::Result<()> {
-        if let Entry::Vacant(place) = self.guards.entry(tid) {
-            place.insert(guard(tid)?);
-        }
+        let guard = match self.guards.entry(tid) {
+            Entry::Vacant(place) => place.insert(guard(tid)?).1,
+            Entry::Occupied(place) => place.get().1,
+        };
+        // Where it may have got them already although it seems to have none, they must not be passed on twice.
+        let passes_on = guard == Guard::All || !ask;
         for (number, cpu) in self.cpus.iter().enumerate() {
             // Whoever made it may have had only the first of them then, or those of the first processors.
             let has = match self.free.filter(|_| ask) {
@@ -139,7 +143,8 @@ impl Armed {
                 None => had,
             };
             for (place, builder) in self.builders.iter_mut().enumerate().skip(has) {
-                let counter = on(builder, *cpu).observe_pid(tid).build()?;
+                on(builder, *cpu).observe_pid(tid).inherit(passes_on).inherit_thread(passes_on);
+                let counter = builder.build()?;
                 prepare(&counter, place, number)?;
                 self.counters.push((place, counter));
             }
@@ -180,14 +185,37 @@ fn has_hung_up(fd: BorrowedFd<'_>) -> bool {
     polled.revents().is_some_and(|found| found.contains(PollFlags::POLLHUP))
 }
 
-/// An event that a thread does not pass on to those that it makes.
+/// An event that counts nothing, and keeps a thread's events its own.
 ///
 /// The kernel takes the events of a thread and of those that have inherited all of them for one and the same: to switch
 /// from one such thread to another it lets them exchange their events, but goes on to count the breakpoints of each by
-/// whose they were at first. Once one of two has ended, nobody could tell any more whether the other has any; and
-/// whoever believes that it has none sets more than the processor has.
-fn guard(tid: i32) -> io::Result<Counter> {
-    Builder::new(Software::DUMMY).observe_pid(tid).any_cpu().build()
+/// whose they were at first. Once one of two has ended, nobody could tell any more whether the other has any. Whoever
+/// believes that it has none sets them twice, which may be more than a thread can have: it cannot pass them on then, so
+/// that it cannot make a thread, of which a Go program dies.
+///
+/// Samples that have the thread's own count forbid the exchange, also to all that inherit this.
+fn guard(tid: i32) -> io::Result<(Counter, Guard)> {
+    let mut builder = Builder::new(Software::DUMMY);
+    builder.observe_pid(tid).any_cpu();
+    builder.inherit(true).inherit_thread(true).sample(SampleFlag::READ | SampleFlag::TID);
+    match builder.build() {
+        Ok(counter) => Ok((counter, Guard::All)),
+        Err(error) if is(&error, Errno::EINVAL) => {
+            // Before Linux 6.12. One that is not passed on forbids it to this thread only.
+            let counter = Builder::new(Software::DUMMY).observe_pid(tid).any_cpu().build()?;
+            Ok((counter, Guard::One))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whose events stay their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guard {
+    /// The thread's, and of those that it makes.
+    All,
+    /// The thread's.
+    One,
 }
 
 /// More breakpoints than any processor has for a thread.
@@ -207,6 +235,14 @@ fn free_slots(tid: i32, cpu: Option<usize>) -> io::Result<usize> {
         }
     }
     Ok(counters.len())
+}
+
+/// How many breakpoints a thread has: those of debuggers and those of events, whoever owns them.
+///
+/// # Errors
+/// There is no such thread, or the system does not let us watch it.
+pub fn breakpoints_of(tid: i32) -> io::Result<usize> {
+    Ok(ADDRESSES.saturating_sub(free_slots(tid, None)?))
 }
 
 /// On one processor, or on all.

@@ -10,6 +10,6 @@ mod recorder;
 mod ring;
 mod sample;
 
-pub use arm::Armed;
+pub use arm::{Armed, breakpoints_of};
 pub use recorder::{Record, Recorder, now};
 pub use sample::{Hit, RegisterSet, Span, Take, amd64};

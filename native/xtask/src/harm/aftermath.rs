@@ -32,6 +32,9 @@ pub(super) fn left_in(pid: Pid, registers: Registers) -> Result<Vec<String>> {
     let mut harms = held(pid, LONGEST);
     if harms.is_empty() {
         harms.extend(set(pid, registers));
+        if registers == Registers::Clear {
+            harms.extend(owned(pid, LONGEST));
+        }
         harms.extend(changed(pid)?);
     }
     Ok(harms)
@@ -69,6 +72,20 @@ fn set(pid: Pid, registers: Registers) -> Vec<String> {
             .map(|one| format!("thread {} has debug registers {:x?}, DR7 {:#x}", one.tid, one.addresses, one.control))
             .collect(),
         Err(error) => vec![error.to_string()],
+    }
+}
+
+/// The threads that keep breakpoints for that long, which may be an event's: those show in no register.
+fn owned(pid: Pid, longest: Duration) -> Vec<String> {
+    let begun = Instant::now();
+    loop {
+        // Where we may not set any, nobody has.
+        let has = |tid: &i32| trap::perf::breakpoints_of(*tid).is_ok_and(|count| count > 0);
+        let left: Vec<i32> = threads(pid).into_iter().filter(has).collect();
+        if left.is_empty() || begun.elapsed() > longest {
+            return left.into_iter().map(|tid| format!("thread {tid} is left with breakpoints")).collect();
+        }
+        std::thread::sleep(GLANCE);
     }
 }
 
@@ -160,6 +177,19 @@ mod tests {
             }
         };
         assert!(found.len() == 1 && found[0].contains("state T"), "{found:?}");
+    }
+
+    #[test]
+    fn a_breakpoint_that_somebody_keeps_is_found() {
+        let process = process();
+        let Ok(armed) = trap::perf::Armed::counting(process.pid().as_raw(), &[trap::At::Byte(0x1000)]) else {
+            return; // Not allowed here.
+        };
+        let found = left_in(process.pid(), Registers::Off).unwrap();
+        assert_eq!(found, Vec::<String>::new(), "it shows in no register");
+        assert_eq!(owned(process.pid(), Duration::ZERO).len(), 1);
+        drop(armed);
+        assert_eq!(owned(process.pid(), LONGEST), Vec::<String>::new());
     }
 
     #[test]

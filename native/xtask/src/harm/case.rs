@@ -30,6 +30,8 @@ pub(super) enum Case {
     LeaderGone,
     /// The first thread of the process ends at a random moment.
     LeaderGoes,
+    /// A race begins that ends the process.
+    Race,
     /// SIGKILL to the watcher, at a random moment after a race has begun that ends the process.
     RaceKilled,
     /// SIGINT to the watcher, at such a moment.
@@ -40,7 +42,7 @@ pub(super) enum Case {
     OtherUser,
     /// A filter forbids the watcher the system calls that it needs.
     Sandboxed,
-    /// Yama forbids it.
+    /// Yama forbids it to the process's own user, who is no parent of it and has no privileges.
     Yama,
 }
 
@@ -62,7 +64,7 @@ pub(super) const COLUMNS: [Column; 11] = [
     Column { title: "fork", cases: &[Case::Children], share: 10 },
     Column { title: "exec", cases: &[Case::Exec], share: 10 },
     Column { title: "first thread ends", cases: &[Case::LeaderGone, Case::LeaderGoes], share: 20 },
-    Column { title: "at the fatal", cases: &[Case::RaceKilled, Case::RaceInterrupted], share: 4 },
+    Column { title: "at the fatal", cases: &[Case::Race, Case::RaceKilled, Case::RaceInterrupted], share: 4 },
     Column { title: "denied", cases: &[Case::Traced, Case::OtherUser, Case::Sandboxed, Case::Yama], share: 40 },
 ];
 
@@ -75,7 +77,7 @@ const ONLY_DESCENDANTS: u32 = 1;
 impl Column {
     /// How many runs of each case to make.
     pub(super) fn runs(&self, all: u32, mode: Mode) -> u32 {
-        let fewer = if mode.is_debugger() { DEBUGGERS } else { 1 };
+        let fewer = if mode.debugger().is_some() { DEBUGGERS } else { 1 };
         (all / self.share / fewer).max(1)
     }
 }
@@ -87,13 +89,13 @@ impl Case {
             Case::KeeperKilled if !matches!(mode.safety(), Safety::UnlessKeeper(_)) => {
                 Some("only two modes have a keeper")
             }
-            Case::RaceKilled | Case::RaceInterrupted if !mode.is_endless() => {
-                Some("only a stakeout waits for the end of a process")
+            Case::Race | Case::RaceKilled | Case::RaceInterrupted if mode.at_the_fatal().is_none() => {
+                Some("only a stakeout, and a watch that holds, keep a process from its end")
             }
             Case::Traced | Case::OtherUser | Case::Sandboxed | Case::Yama | Case::LeaderGone if mode.is_starter() => {
                 Some("a process that redhanded starts is its own, and new")
             }
-            Case::Traced | Case::OtherUser | Case::Sandboxed | Case::Yama if mode.is_debugger() => {
+            Case::Traced | Case::OtherUser | Case::Sandboxed | Case::Yama if mode.debugger().is_some() => {
                 Some("who is denied is the debugger")
             }
             Case::OtherUser | Case::Yama if !Uid::effective().is_root() => Some("another user: only root can try that"),
@@ -118,6 +120,28 @@ impl Case {
         )
     }
 
+    /// Whether a race begins, which ends the process.
+    pub(super) fn has_race(self) -> bool {
+        matches!(self, Case::Race | Case::RaceKilled | Case::RaceInterrupted)
+    }
+
+    /// Whether it kills what watches.
+    pub(super) fn kills(self) -> bool {
+        matches!(self, Case::Killed | Case::KeeperKilled | Case::RaceKilled)
+    }
+
+    /// Whether the watcher must be refused; none if nobody tries to.
+    pub(super) fn denies(self, mode: Mode) -> Option<bool> {
+        match self {
+            // Who only reads or records traces nobody.
+            Case::Traced => Some(!matches!(mode, Mode::Print | Mode::Record | Mode::Var)),
+            // There are two ways to read.
+            Case::Sandboxed => Some(mode != Mode::Print),
+            Case::OtherUser | Case::Yama => Some(true),
+            _ => None,
+        }
+    }
+
     /// Whether it happens at a moment.
     pub(super) fn has_moment(self) -> bool {
         self.is_blow() || matches!(self, Case::Exec | Case::LeaderGoes)
@@ -125,6 +149,6 @@ impl Case {
 
     /// Whether the watcher may end with an error.
     pub(super) fn may_fail(self) -> bool {
-        !matches!(self, Case::Undisturbed | Case::Threads | Case::Children | Case::LeaderGone)
+        !matches!(self, Case::Undisturbed | Case::Race | Case::Threads | Case::Children | Case::LeaderGone)
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
 
 /// A few runs of each of redhanded's own modes, for whenever all is tested; true if nothing was harmed.
 pub(crate) fn slice() -> Result<bool> {
-    let mode = Mode::value_variants().iter().copied().filter(|mode| !mode.is_debugger()).collect();
+    let mode = Mode::value_variants().iter().copied().filter(|mode| mode.debugger().is_none()).collect();
     let go = [VERSIONS[1], VERSIONS[3]].map(str::to_owned).to_vec();
     run(&Arguments { mode, case: Case::value_variants().to_vec(), go, runs: SLICE, seed: None, jobs: None })
 }
@@ -115,6 +115,10 @@ impl<'a> Harm<'a> {
     /// Tries all cases of a mode.
     fn row(&self, mode: Mode) -> Result<Row> {
         let quiet = self.batch(mode, Case::Undisturbed, MEASURED, Duration::ZERO)?;
+        // In a single run the process may have got no processor meanwhile.
+        if !quiet.iter().any(|outcome| outcome.saw) {
+            bail!("{} does not see the process that it watches", mode.name());
+        }
         let whole = Duration::from_secs_f64(median(quiet.iter().map(|outcome| outcome.took.as_secs_f64())));
         let cells = COLUMNS.iter().map(|column| self.cell(mode, column, whole)).collect::<Result<_>>()?;
         Ok(Row { mode, cells })

@@ -27,11 +27,11 @@ const IN_A_ROW: u32 = 10;
 /// After how long a watch that nobody ends is ended, or a race begins.
 const LONG: Duration = Duration::from_millis(300);
 
-/// How long a process is held at the fatal function, at least, and what is done then.
-const AT_THE_FATAL: Duration = Duration::from_millis(600);
-
 /// How many complete runs of what is short may come before the one to which something happens.
 const BEFORE: u32 = 3;
+
+/// The line with which the report of a race begins.
+const REPORT: &str = "WARNING: DATA RACE";
 
 /// How many of its last lines on stdout are shown of a watcher that ended badly: a report of a race fits.
 const LAST_LINES: usize = 40;
@@ -60,20 +60,22 @@ pub(super) struct Outcome {
     pub(super) moment: Duration,
     /// How long the watcher ran.
     pub(super) took: Duration,
+    /// Whether the watcher saw anything of the process.
+    pub(super) saw: bool,
 }
 
 impl Run<'_> {
     pub(super) fn perform(&self) -> Result<Outcome> {
         let mut chance = fastrand::Rng::with_seed(self.seed);
-        let moment = match self.case {
-            Case::RaceKilled | Case::RaceInterrupted => LONG + AT_THE_FATAL.mul_f64(chance.f64()),
+        let moment = match self.mode.at_the_fatal() {
+            Some(longest) if self.case.has_race() => LONG + longest.mul_f64(chance.f64()),
             _ => self.whole.mul_f64(chance.f64()),
         };
         let (mut target, started) = if self.mode.is_starter() {
             let (target, watcher) = Target::under(&mut self.mode.starting(self.tools, self.program))?;
             (target, Some(watcher))
         } else {
-            (Target::start(&mut Command::new(self.program))?, None)
+            (Target::start(&mut self.program()?)?, None)
         };
         self.prepare(&mut target)?;
 
@@ -81,6 +83,8 @@ impl Run<'_> {
         let before = match (self.mode.is_short(), self.case) {
             (false, _) => 0,
             (true, Case::Undisturbed | Case::Threads | Case::Children) => IN_A_ROW,
+            // Nobody has it yet.
+            (true, Case::Traced) => 0,
             (true, _) => chance.u32(..BEFORE),
         };
         for _ in 0..before {
@@ -99,7 +103,9 @@ impl Run<'_> {
         wrongs.extend(self.judge(&word));
         wrongs.extend(self.look_at(&mut target, &word, moment)?);
         wrongs.extend(watcher.remains());
-        Ok(Outcome { wrongs, moment, took: word.took })
+        self.tools.tidy(target.pid);
+        let saw = self.mode.has_worked(word.out.iter().chain(&word.err)) == Some(true);
+        Ok(Outcome { wrongs, moment, took: word.took, saw })
     }
 
     /// Brings the process into the state that the case asks for.
@@ -117,10 +123,18 @@ impl Run<'_> {
         target.goes_on(self.case == Case::Threads, self.case == Case::Children)
     }
 
-    fn command(&self, target: &Target) -> Result<Command> {
-        let command = self.mode.command(self.tools, target.pid);
+    /// What starts the program, where redhanded does not.
+    fn program(&self) -> Result<Command> {
         match self.case {
-            Case::OtherUser => Ok(unprivileged::as_nobody(command)),
+            Case::Yama => Ok(unprivileged::as_nobody(Command::new(self.tools.for_everybody(self.program)?))),
+            _ => Ok(Command::new(self.program)),
+        }
+    }
+
+    fn command(&self, target: &Target) -> Result<Command> {
+        let command = self.mode.command(self.tools, target.pid, self.case.has_race());
+        match self.case {
+            Case::OtherUser | Case::Yama => Ok(unprivileged::as_nobody(command)),
             Case::Sandboxed => unprivileged::sandboxed(&command),
             _ => Ok(command),
         }
@@ -149,22 +163,22 @@ impl Run<'_> {
             }
             _ => {}
         }
-        if self.mode.is_endless() && !self.case.is_blow() {
+        if self.mode.is_endless() && !self.case.is_blow() && !self.case.has_race() {
             self.end_by_hand(watcher, target)?;
         }
         Ok(wrongs)
     }
 
-    /// Whether a watch that does not end by itself is being ended already when the blow comes.
+    /// Whether a watch that does not end by itself is being ended already when the blow comes, or the process by a race.
     fn is_ended_before(&self, moment: Duration) -> bool {
-        self.mode.is_endless() && self.case.is_blow() && moment >= LONG
+        self.case.has_race() || self.mode.is_endless() && self.case.is_blow() && moment >= LONG
     }
 
     /// Ends a watch that does not end by itself, or lets its end come.
     fn end_by_hand(&self, watcher: &mut Watcher, target: &mut Target) -> Result<()> {
         watcher.until(LONG);
-        match (self.case, self.mode.is_starter()) {
-            (Case::RaceKilled | Case::RaceInterrupted, _) => target.tell("race"),
+        match (self.case.has_race(), self.mode.is_starter()) {
+            (true, _) => target.tell("race"),
             (_, true) => target.tell_if_alive("end"),
             (_, false) => watcher.strike(Signal::SIGINT),
         }
@@ -173,10 +187,27 @@ impl Run<'_> {
     /// What is wrong with how the watcher ended and with what it said.
     fn judge(&self, word: &Word) -> Vec<String> {
         let said = || word.err.join(" / ");
-        let warned = |warning: &str| word.out.iter().chain(&word.err).any(|line| line.contains(warning));
+        let lines = || word.out.iter().chain(&word.err);
+        let last = word.out.len().saturating_sub(LAST_LINES);
+        let told = || format!("{} / {}", said(), word.out.get(last..).unwrap_or_default().join(" / "));
+        let failed = || match errors(word).as_slice() {
+            [line] if line.starts_with("redhanded: ") => Vec::new(),
+            _ => vec![format!("the watcher did not say in one line what is wrong: {}", said())],
+        };
+        if let (Some(end), Some(is_denied)) = (word.end, self.case.denies(self.mode)) {
+            return match end {
+                WaitStatus::Exited(_, ERROR) if is_denied => failed(),
+                WaitStatus::Exited(_, status) if !is_denied && self.mode.good().contains(&status) => Vec::new(),
+                _ => vec![format!("to be denied: {is_denied}; the watcher ended, {end:?}: {}", told())],
+            };
+        }
         match word.end {
             None => vec![format!("the watcher hung: {}", said())],
-            _ if matches!(self.case, Case::Killed | Case::KeeperKilled | Case::RaceKilled) => Vec::new(),
+            _ if self.case.kills() => Vec::new(),
+            // The status is its program's, or says that it has found a race.
+            Some(WaitStatus::Exited(_, 1 | ERROR)) if self.case == Case::Race && lines().any(|line| line == REPORT) => {
+                Vec::new()
+            }
             // It has its program's, or has found a race.
             Some(WaitStatus::Exited(_, 0 | 1 | ERROR)) if self.case == Case::RaceInterrupted => Vec::new(),
             Some(end) if is_sigkill(end) && self.mode.is_starter() && self.case == Case::TargetKilled => Vec::new(),
@@ -184,23 +215,22 @@ impl Run<'_> {
             Some(WaitStatus::Exited(_, INTERRUPTED)) if self.case == Case::Interrupted => Vec::new(),
             Some(WaitStatus::Exited(_, status)) if self.mode.good().contains(&status) => {
                 match self.mode.safety().warning() {
-                    Some(warning) if self.case == Case::Undisturbed && !warned(warning) => {
-                        vec![format!("the watcher does not say {warning:?}: {}", word.out.join(" / "))]
+                    _ if self.case.may_fail() => Vec::new(),
+                    Some(warning) if !lines().any(|line| line.contains(warning)) => {
+                        vec![format!("the watcher does not say {warning:?}: {}", told())]
+                    }
+                    _ if self.mode.has_worked(lines()).is_none() => {
+                        vec![format!("the watcher did not say what it did: {}", told())]
                     }
                     _ => Vec::new(),
                 }
             }
             // How a debugger copes is its own.
-            Some(_) if self.case.may_fail() && self.mode.is_debugger() => Vec::new(),
-            Some(WaitStatus::Exited(_, ERROR)) if self.case.may_fail() => match errors(word).as_slice() {
-                [line] if line.starts_with("redhanded: ") => Vec::new(),
-                _ => vec![format!("the watcher did not say in one line what is wrong: {}", said())],
-            },
-            Some(end) => {
-                let last = word.out.len().saturating_sub(LAST_LINES);
-                let out = word.out.get(last..).unwrap_or_default().join(" / ");
-                vec![format!("the watcher ended, {end:?}: {} / {out}", said())]
+            Some(_) if (self.case.may_fail() || self.case == Case::LeaderGone) && self.mode.debugger().is_some() => {
+                Vec::new()
             }
+            Some(WaitStatus::Exited(_, ERROR)) if self.case.may_fail() => failed(),
+            Some(end) => vec![format!("the watcher ended, {end:?}: {}", told())],
         }
     }
 
@@ -210,7 +240,7 @@ impl Run<'_> {
         let is_told = self.mode.is_starter() && word.end.is_some_and(|end| !is_sigkill(end));
         match self.case {
             Case::TargetKilled => return Ok(Vec::new()),
-            Case::RaceKilled | Case::RaceInterrupted => {
+            _ if self.case.has_race() => {
                 return Ok(target.dies_of_its_race(&word.err, is_told).err().into_iter().collect());
             }
             _ if is_told => return Ok(Vec::new()),

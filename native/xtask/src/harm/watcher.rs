@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::WaitStatus;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::run::{Line, Tended};
@@ -84,7 +84,11 @@ impl Watcher {
     /// The processes that it has started and that stay although it has ended.
     pub(super) fn remains(&self) -> Option<String> {
         let waiting = Instant::now();
-        let is_left = |pid: &&Pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == KEEPER);
+        let is_left = |pid: &&Pid| {
+            // Its end is ours to take where it has become our child.
+            let _ = waitpid(**pid, Some(WaitPidFlag::WNOHANG));
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == KEEPER)
+        };
         while let Some(left) = self.started.iter().find(is_left) {
             if waiting.elapsed() > LONGEST {
                 return Some(format!("its keeper, process {left}, is still there"));

@@ -22,7 +22,7 @@ pub(super) enum Owner {
 impl Owner {
     /// Whose they can be in a process.
     pub(super) fn in_process(pid: i32) -> Result<Self, Error> {
-        match Breakpoint::try_on(pid) {
+        match Breakpoint::try_on(trap::living(pid)) {
             Ok(()) => Ok(Owner::Kernel),
             Err(Error::NoPerf { .. } | Error::NoBreakpoints { .. }) => Ok(Owner::Threads),
             Err(error) => Err(error),
