@@ -11,8 +11,12 @@ use crate::swiss::POINTER_SIZE;
 use crate::table::{MAX_TABLE_CAPACITY, Table};
 use crate::walk::marks::{CTRL_EMPTY, MIN_TOP_HASH};
 
-/// So many buckets or groups are looked into for keys.
-const PLACES: u64 = 64;
+/// So many buckets or groups are looked into for keys, while too few are found. A map of no more of them is never
+/// missed, however few entries were put into a map made for many.
+const PLACES: u64 = 4096;
+
+/// In so many tables of a directory.
+const TABLES: u64 = PLACES / (MAX_TABLE_CAPACITY as u64 / SLOTS);
 
 /// A key and its address.
 type Key = (u64, Vec<u8>);
@@ -34,7 +38,10 @@ pub(crate) fn sample(map: &MapView<'_>, source: &dyn Source, most: u64) -> Resul
         (Header::Swiss(header), Layout::Swiss(layout)) => match u64::try_from(header.dir_len).unwrap_or(0) {
             0 => sampling.spread(header.dir_ptr, 1, |control| control < CTRL_EMPTY),
             entries => {
-                for table in steps(entries, 4) {
+                for table in steps(entries, TABLES) {
+                    if sampling.is_enough() {
+                        break;
+                    }
                     let pointer = header.dir_ptr.wrapping_add(table.wrapping_mul(POINTER_SIZE));
                     let table = sampling.pointer(pointer).and_then(|addr| bytes_at(source, addr, layout.table.size));
                     let Some(table) = table.and_then(|bytes| Table::decode(&layout.table, &bytes).ok()) else {
@@ -66,6 +73,10 @@ struct Sampling<'a> {
 }
 
 impl Sampling<'_> {
+    fn is_enough(&self) -> bool {
+        self.keys.len() as u64 >= self.most
+    }
+
     /// Takes a key from each of a few buckets or groups of an array, or more where there are fewer of them; `full`
     /// tells by a slot's mark whether it holds an entry.
     fn spread(&mut self, array: u64, units: u64, full: impl Fn(u8) -> bool) {

@@ -82,6 +82,10 @@ func grown[K comparable, V any](variable string, key func(int) K, elem func(int)
 		}
 		state(variable, m, rounds*20*52, key, literal)
 	}
+	// One entry, alone in a map made for many.
+	lone := make(map[K]V, 5000)
+	put(lone, 3)
+	state(variable, lone, 6, key, literal)
 	m := map[K]V{}
 	for i := 0; i < 40; i++ {
 		put(m, i)

@@ -122,7 +122,9 @@ fn a_lookup_proves_the_hash_and_reads_little() {
             for (text, present) in one.into_iter().chain(texts(&told["absent"]).take(1).map(|text| (text, false))) {
                 let found = get(&target, &map, &Key::parse(&target, map.key, text).unwrap()).unwrap();
                 assert_eq!((found.scanned, found.findings, found.written_meanwhile), (None, Vec::new(), false), "{go}");
-                assert!(found.bytes_read < 8192, "{go}: {}", found.bytes_read);
+                // One may lie alone in 1,024 buckets, of which 8 bytes are read each.
+                let most = if told["len"] == 1 { 16384 } else { 8192 };
+                assert!(found.bytes_read < most, "{go}: {}", found.bytes_read);
                 let elem = found.entry.map(|entry| u64::from_le_bytes(entry.elem.try_into().unwrap()));
                 let expected: u64 = text.parse().unwrap();
                 assert_eq!(elem, present.then_some(expected * 7), "{go} {text}");
