@@ -21,7 +21,7 @@ const READERS: &str = "print, get, header, check, maps, goroutines, locals with 
 pub(crate) fn run(args: &DoctorArgs, color: ColorChoice) -> Result<Status, Error> {
     let mut examined = vec![machine(), whose()];
     examined.extend(patient());
-    examined.extend([cores(), gdb(), lldb()]);
+    examined.extend([recording(), cores(), gdb(), lldb()]);
     examined.extend(args.pid.map(process));
     let report = DoctorReport::new(examined);
     let mut text =
@@ -124,6 +124,19 @@ fn patient() -> [Examined; 3] {
             trap::try_watchpoint(&stopped).map_err(|error| format!("the processor's debug registers: {error}"))
         }),
     ]
+}
+
+/// Whether accesses can be recorded without stopping anyone: tried on ourselves.
+fn recording() -> Examined {
+    let (ok, finding, remedy) = match trap::perf::try_recording() {
+        Ok(true) => (true, "tried on this program: it works".to_owned(), None),
+        Ok(false) => {
+            let remedy = "this machine has breakpoint registers that do nothing: use another one";
+            (false, "tried on this program: nothing was recorded".to_owned(), Some(remedy.to_owned()))
+        }
+        Err(error) => (false, error.to_string(), Some(trap::perf_remedy())),
+    };
+    Examined { name: "record accesses", needed_by: "watch, stakeout", ok: Some(ok), finding, remedy }
 }
 
 /// What becomes of a process that dumps core.

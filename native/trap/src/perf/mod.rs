@@ -9,7 +9,9 @@ mod noted;
 mod recorder;
 mod ring;
 mod sample;
+mod trial;
 
 pub use arm::{Armed, breakpoints_of};
 pub use recorder::{Record, Recorder, now};
 pub use sample::{Hit, RegisterSet, Span, Take, amd64};
+pub use trial::try_recording;
