@@ -63,9 +63,14 @@ pub fn goid(target: &Target<'_>, g: RuntimeAddr) -> Result<u64, Error> {
 /// # Errors
 /// The program has no DWARF, or the `g` is not mapped.
 pub fn goroutine(target: &Target<'_>, g: RuntimeAddr) -> Result<Goroutine, Error> {
+    let size = target.program.runtime_layout()?.g.size;
+    parse(target, g, &read_bytes(target.memory, g, usize::try_from(size).unwrap_or(0))?)
+}
+
+/// The same of a `g` that has been read.
+pub(crate) fn parse(target: &Target<'_>, g: RuntimeAddr, bytes: &[u8]) -> Result<Goroutine, Error> {
     let layout = target.program.runtime_layout()?;
-    let bytes = read_bytes(target.memory, g, usize::try_from(layout.g.size).unwrap_or(0))?;
-    let word = |offset: u64, size: u64| field(&bytes, g, offset, size);
+    let word = |offset: u64, size: u64| field(bytes, g, offset, size);
     let status = word(layout.g.atomicstatus, 4)? & !SCAN;
     let state = layout
         .statuses
@@ -170,8 +175,13 @@ pub fn find(target: &Target<'_>, goid: u64) -> Result<RuntimeAddr, Error> {
 /// # Errors
 /// The runtime's list is damaged or not mapped.
 pub fn addresses(target: &Target<'_>) -> Result<Vec<RuntimeAddr>, Error> {
+    addresses_from(target, 0)
+}
+
+/// The same, without the first so many of the list.
+pub(crate) fn addresses_from(target: &Target<'_>, first: u64) -> Result<Vec<RuntimeAddr>, Error> {
     let mut found = Vec::new();
-    each(target, &mut |g| {
+    each_from(target, first, &mut |g| {
         found.push(g);
         Ok(ControlFlow::Continue(()))
     })?;
@@ -183,13 +193,21 @@ pub(crate) fn each(
     target: &Target<'_>,
     visit: &mut dyn FnMut(RuntimeAddr) -> Result<ControlFlow<()>, Error>,
 ) -> Result<(), Error> {
+    each_from(target, 0, visit)
+}
+
+fn each_from(
+    target: &Target<'_>,
+    first: u64,
+    visit: &mut dyn FnMut(RuntimeAddr) -> Result<ControlFlow<()>, Error>,
+) -> Result<(), Error> {
     let slice = target.bias.to_runtime(target.program.all_goroutines()?);
     let data = target.pointer(slice)?;
     let len = target.uint(slice.plus(8), 8)?;
     if len > MOST {
         return Err(Error::Damaged { what: "list of goroutines (runtime.allgs)", value: len });
     }
-    for first in (0..len).step_by(PIECE as usize) {
+    for first in (first..len).step_by(PIECE as usize) {
         let count = PIECE.min(len - first);
         let pointers = read_bytes(target.memory, data.plus(first * 8), (count * 8) as usize)?;
         for pointer in pointers.chunks_exact(8) {

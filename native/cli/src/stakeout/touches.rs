@@ -40,6 +40,7 @@ impl Touches {
 
     /// Takes what has been recorded until now.
     pub(crate) fn read(&mut self, target: &Target<'_>) {
+        self.reader.goids.look(target, &now);
         self.recorder.drain(&mut |record| self.reader.take(target, record));
     }
 

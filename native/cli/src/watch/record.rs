@@ -6,7 +6,7 @@ use std::time::Duration;
 use command::Status;
 use gotarget::catch::{Caught, FlagTrap, Scene, Stop};
 use gotarget::recorded::{self, Goids};
-use gotarget::{RuntimeAddr, Target, goroutine};
+use gotarget::{RuntimeAddr, Target};
 use race::{Goroutine, Overlap, Time};
 use report::facts::{self, Standing};
 use report::{LossLine, Outcome, RaceReport, Step, WatchSummary};
@@ -94,6 +94,8 @@ impl<'a> Recording<'a> {
             let pause = if quiet == 0 { BUSY } else { QUIET };
             let ended = recorder.wait(self.left().map_or(pause, |left| left.min(pause)))?;
             quiet += 1;
+            // First of all: whoever dies is soon gone.
+            self.goids.look(&self.target, &perf::now);
             recorder.drain(&mut |record| {
                 quiet = 0;
                 self.take(record)
@@ -217,10 +219,8 @@ impl<'a> Recording<'a> {
             [&overlap.first, &overlap.second].into_iter().find(|access| access.goroutine == culprit)?.scene.goid
         };
         let standing = |culprit: Goroutine| Standing {
-            // Unless the runtime has given it to another meanwhile.
-            goroutine: goroutine::goroutine(&self.target, RuntimeAddr(culprit.0))
-                .ok()
-                .filter(|goroutine| Some(goroutine.goid) == goid_of(culprit)),
+            goroutine: goid_of(culprit)
+                .and_then(|goid| self.goids.goroutine(&self.target, RuntimeAddr(culprit.0), goid)),
             inside: true,
             held: false,
         };

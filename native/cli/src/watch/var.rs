@@ -8,7 +8,6 @@ use std::time::Duration;
 use command::Status;
 use goprogram::Register;
 use gotarget::catch::Scene;
-use gotarget::goroutine::{self, Goroutine};
 use gotarget::recorded::{self, Goids};
 use gotarget::variable::{By, Seen, Trapped, VarTrap, Variable};
 use gotarget::{Process, RuntimeAddr, Target};
@@ -135,6 +134,7 @@ impl Recording<'_> {
             match &mut recorder {
                 Some(recorder) => {
                     has_ended = recorder.wait(pause)?;
+                    self.goids.look(&self.target, &perf::now);
                     recorder.drain(&mut |record| {
                         is_quiet = false;
                         self.take(record)
@@ -241,7 +241,9 @@ impl Recording<'_> {
     /// Keeps what an access proves, if it is the first that proves anything.
     fn judge(&mut self, seen: &Seen) {
         let (target, variable) = (&self.target, self.trap.variable());
-        let creator = |access: &VarAccess<Rc<Scene>>| goroutine_of(target, access);
+        let creator = |access: &VarAccess<Rc<Scene>>| {
+            self.goids.goroutine(target, RuntimeAddr(access.goroutine.0), access.scene.goid?)
+        };
         self.verdict = match (&seen.race, &seen.lost) {
             (Some(race), _) => Some(Verdict::Race(Box::new(facts::race(target, variable, race, &creator)))),
             (None, Some(lost)) => Some(Verdict::Lost(Box::new(facts::lost_update(target, variable, lost, &creator)))),
@@ -352,12 +354,6 @@ impl Recording<'_> {
             )
         })
     }
-}
-
-/// What the runtime knows of the goroutine that made an access, if it has not ended since.
-fn goroutine_of(target: &Target<'_>, access: &VarAccess<Rc<Scene>>) -> Option<Goroutine> {
-    let goroutine = goroutine::goroutine(target, RuntimeAddr(access.goroutine.0)).ok()?;
-    Some(goroutine).filter(|goroutine| Some(goroutine.goid) == access.scene.goid)
 }
 
 /// Finds a variable again that may be on its way: what is found elsewhere than expected must be found there twice.

@@ -69,7 +69,7 @@ fn both_culprits_of_each_race_are_shown_with_their_lines() {
             ("read-write", [("main.writer", "// the writer's write"), ("main.reader", "// the reader's read")]),
             ("iterate-write", [("main.writer", "// the writer's write"), ("main.iterator", "// the iterator's iter")]),
         ] {
-            let mut sample = Sample::waiting(&version, name);
+            let mut sample = Sample::waiting_unheard(&version, name);
             let recording = Recording::start(sample.pid(), &["--for", "120"]);
             sample.begin();
             let (status, out) = recording.said();
@@ -83,6 +83,7 @@ fn both_culprits_of_each_race_are_shown_with_their_lines() {
                 let at = at.lines().next().unwrap();
                 assert!(at.contains(&place(name, what)), "{version} {name}: {at}");
             }
+            assert!(!report.contains("unknown"), "{version} {name}: {out}");
             assert_eq!(report.matches("created at:\n  main.main()").count(), 2, "{version} {name}: {out}");
             assert!(out.ends_with("both culprits caught."), "{version} {name}: {out}");
         }

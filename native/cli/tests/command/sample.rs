@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, PipeReader, Read, Write, pipe};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -75,19 +76,33 @@ pub(crate) fn build_with(version: &str, folder: &Path, arguments: &[&str]) -> Pa
 pub(crate) struct Sample {
     child: Child,
     output: BufReader<ChildStdout>,
+    /// Where its messages go, if they are kept up.
+    _messages: Option<PipeReader>,
 }
 
 impl Sample {
     /// One whose goroutines wait until they are let go.
     pub(crate) fn waiting(version: &str, name: &str) -> Self {
+        Sample::start(version, name, Stdio::null(), None)
+    }
+
+    /// The same, but nobody reads its messages: it cannot die of a race before it has told of it.
+    pub(crate) fn waiting_unheard(version: &str, name: &str) -> Self {
+        let (messages, mut full) = pipe().unwrap();
+        let room = fcntl(&full, FcntlArg::F_SETPIPE_SZ(1)).unwrap();
+        full.write_all(&vec![0; usize::try_from(room).unwrap()]).unwrap();
+        Sample::start(version, name, full.into(), Some(messages))
+    }
+
+    fn start(version: &str, name: &str, stderr: Stdio, messages: Option<PipeReader>) -> Self {
         let mut command = Command::new(build(version, name));
-        command.arg("-wait").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.arg("-wait").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
         assert!(line.starts_with("ready "), "{line}");
-        Sample { child, output }
+        Sample { child, output, _messages: messages }
     }
 
     pub(crate) fn pid(&self) -> i32 {
