@@ -134,7 +134,7 @@ def test_a_core_file_without_its_program_says_what_is_missing(gdb: Gdb, start: S
 
 
 @pytest.mark.parametrize("flags", ["-s -w", "-w"])
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["header main.shared", "watch main.shared"])
 def test_a_stripped_program_is_refused_with_how_to_build_it(
     gdb: Gdb, start: Start, flags: str, command: str
 ) -> None:

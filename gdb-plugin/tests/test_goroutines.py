@@ -8,7 +8,7 @@ from debugger import Gdb, Ran
 from go_programs import Corpus, Sample, line_of
 from kernel import threads
 
-Start = Callable[[str], Sample]
+Start = Callable[..., Sample]
 
 #: Around a report, as in the race detector's.
 RULE = "==================\n"
@@ -46,6 +46,24 @@ def test_goroutines_of_a_sample_that_waits_for_its_line(gdb: Gdb, start: Start) 
     found = goroutines(gdb.attach(sample.pid, "gomap goroutines --json"))
     assert found[1]["at"]["function"] == "main.begin" or found[1]["state"] == "syscall"
     assert not any((one["created_by"] or {}).get("function") == "main.main" for one in found.values())
+
+
+@pytest.mark.parametrize("flags", ["-s -w", "-w"])
+def test_a_stripped_program_has_the_same_goroutines(gdb: Gdb, start: Start, flags: str) -> None:
+    creators, reasons, notes = [], [], []
+    for options in ([], [f"-ldflags={flags}"]):
+        ran = gdb.attach(start("clobber", *options).pid, "gomap goroutines --json")
+        found = goroutines(ran).values()
+        assert all(one["at"] is not None for one in found), ran
+        frames = [one["created_by"] or {"function": "", "line": 0} for one in found]
+        creators.append(sorted((frame["function"], frame["line"]) for frame in frames))
+        reasons.append({one["wait_reason"] for one in found} - {None})
+        notes.append(ran.one("redhanded.goroutines/1")["notes"])
+    assert creators[0] == creators[1]
+    # What it can't tell, it says.
+    assert reasons[0] and not reasons[1]
+    assert not notes[0]
+    assert "DWARF" in notes[1][0]
 
 
 def test_threads_are_all_listed_and_none_is_in_a_map_at_rest(gdb: Gdb, start: Start) -> None:

@@ -19,7 +19,7 @@ PARTS = ("gdb-plugin/redhanded.py", "gdb-plugin/redhanded_gdb", "native/python/r
 
 COMMANDS = (
     *("print", "get", "header", "check", "maps", "locals"),
-    *("watch", "goroutines", "threads", "race"),
+    *("watch", "stakeout", "goroutines", "threads", "race"),
 )
 
 

@@ -111,7 +111,7 @@ pub fn of_thread(target: &Target<'_>, thread: u32, g_register: u64) -> Result<Op
         }
     }
     // In C code and in the vDSO the register holds anything: look the thread up among the Ms.
-    let Some(allm) = target.program.symbol("runtime.allm") else { return Ok(None) };
+    let Some(allm) = target.program.symbol("runtime.allm") else { return on_thread(target, thread) };
     let next = target.program.field_offset("runtime.m", "alllink")?;
     let mut m = read(target.bias.to_runtime(allm.addr));
     let mut seen = 0u64;
@@ -126,6 +126,23 @@ pub fn of_thread(target: &Target<'_>, thread: u32, g_register: u64) -> Result<Op
         m = read(addr.plus(next));
     }
     Ok(None)
+}
+
+/// The goroutine that a thread runs, by the list of goroutines: without symbols that of the Ms isn't to be found.
+fn on_thread(target: &Target<'_>, thread: u32) -> Result<Option<RuntimeAddr>, Error> {
+    let layout = target.program.runtime_layout()?;
+    let mut found = None;
+    each(target, &mut |g| {
+        let m = target.pointer(g.plus(layout.g.m)).ok().filter(|m| m.0 != 0);
+        let tid = m.and_then(|m| target.pointer(m.plus(layout.m.procid)).ok());
+        // The thread's own stacks have a `g` too, but not on this list.
+        if tid != Some(RuntimeAddr(thread.into())) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        found = Some(g);
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(found)
 }
 
 /// The thread's own structure (`runtime.m`), by the `g` in its register, if the runtime agrees.

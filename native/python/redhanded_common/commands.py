@@ -295,7 +295,7 @@ class Watch(Command):
 
 
 class Stakeout(Command):
-    """Wait until the runtime ends the process because of a map, and name both: gomap stakeout [options]
+    """Wait until the runtime ends the process for a map, and name both: gomap stakeout [options]
 
     Lets the process run at full speed, with traps only where the runtime says "fatal error: concurrent map
     ...". The goroutine that comes there is held, so that the process does not die, and shown with its map and

@@ -166,7 +166,7 @@ impl Session {
         self.0.look(py, |target| {
             let threads = describe(target, &threads)?;
             let goroutines = goroutine::all(target)?;
-            Ok(Shown::new(facts::goroutines(&goroutines, &threads, Some(current))))
+            Ok(Shown::new(facts::goroutines(target.program, &goroutines, &threads, Some(current))))
         })
     }
 

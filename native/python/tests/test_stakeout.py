@@ -67,10 +67,30 @@ def test_both_culprits_are_named_and_then_it_dies_as_it_would_have(
     assert OF_ITS_RACE in racing.err
 
 
+def test_without_debug_information_it_is_shown_where_everybody_is(debugger: Debugger, start: Start) -> None:
+    racing = start("clobber", "-ldflags=-s -w", options=HURRY)
+    commands = ("gomap stakeout --wait 3 --json", "gomap threads --json", "gomap goroutines --json")
+    ran = debugger.attach(racing.pid, *commands, go=racing.go)
+    first = ran.one("redhanded.fatal/1")
+    assert first["map"]["address"] == racing.map
+    culprit = assert_names(first["access"], "clobber")
+    others = [assert_names(other["access"], "clobber") for other in ran.lines("redhanded.culprit/1")]
+    assert {culprit, *others} == set(RACES["clobber"]), ran
+    (held,) = (line for line in ran.one("redhanded.threads/1")["threads"] if line["current"])
+    assert (held["doing"]["kind"], held["at"]["function"]) == ("write", culprit)
+    listed = ran.one("redhanded.goroutines/1")["goroutines"]
+    assert all(one["at"] is not None for one in listed), ran
+    begun = [(one["created_by"] or {}).get("line") for one in listed]
+    assert {
+        line_of("clobber", "main.go", f"go {name.removeprefix('main.')}()") for name in RACES["clobber"]
+    } <= set(begun)
+    assert racing.wait() == 2
+
+
 def test_what_a_lock_keeps_apart_is_never_reported(debugger: Debugger, start: Start) -> None:
     locked = start("locked", options=HURRY)
     ran = debugger.attach(locked.pid, "gomap stakeout --for 1 --json", go=locked.go)
-    assert [line["schema"] for line in ran.json_lines()] == ["redhanded.stakeout/1"]
+    assert [line["schema"] for line in ran.json_lines()] == ["redhanded.stakeout/1"], ran
     assert (summary(ran)["outcome"], summary(ran)["certainty"]) == ("time", None)
     assert_untouched(locked)
     locked.assert_works_on()
@@ -94,7 +114,7 @@ def test_who_ends_the_process_because_of_something_else_goes_on(
     ending = end("lock")
     # There is nothing left to let go.
     ran = debugger.attach(ending.pid, "gomap stakeout --json", go=ending.go)
-    assert [line["schema"] for line in ran.json_lines()] == ["redhanded.stakeout/1"]
+    assert [line["schema"] for line in ran.json_lines()] == ["redhanded.stakeout/1"], ran
     assert summary(ran)["outcome"] == "exited"
     assert ending.wait() == 2
     assert "fatal error: sync: unlock of unlocked mutex" in ending.err

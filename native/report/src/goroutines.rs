@@ -36,6 +36,8 @@ pub struct GoroutineLine {
 pub struct GoroutineList {
     /// In the order in which they are shown.
     pub goroutines: Vec<GoroutineLine>,
+    /// What can't be told of them.
+    pub notes: Vec<String>,
 }
 
 /// `* 18  running                  thread 4711  main.writerA main.go:23  created by main.main
@@ -45,7 +47,11 @@ impl Report for GoroutineList {
 
     fn text(&self, palette: &Palette) -> String {
         let rows: Vec<Vec<String>> = self.goroutines.iter().map(|goroutine| goroutine.row(palette)).collect();
-        columns("", &rows)
+        let mut text = columns("", &rows);
+        for note in &self.notes {
+            text.push_str(&format!("{note}\n"));
+        }
+        text
     }
 }
 

@@ -232,9 +232,17 @@ fn flag_byte(deed: Deed, trap: &FlagTrap) -> FlagByte {
     FlagByte { before: deed.before, after: deed.after, writing_bit: trap.writing_bit() }
 }
 
+/// What is said of goroutines that can be listed, but not in full.
+const NO_REASONS: &str = "The program has no debug information (DWARF): what the waiting ones wait for can't be told.";
+
 /// All goroutines. `threads` are the stopped threads: a running goroutine is where its thread is.
 /// `current` is the selected thread.
-pub fn goroutines(goroutines: &[Goroutine], threads: &[Thread], current: Option<u32>) -> GoroutineList {
+pub fn goroutines(
+    program: &Program,
+    goroutines: &[Goroutine],
+    threads: &[Thread],
+    current: Option<u32>,
+) -> GoroutineList {
     let line = |goroutine: &Goroutine| {
         let thread = threads.iter().find(|thread| thread.goroutine == Some(goroutine.g));
         let at = thread.map_or(&goroutine.at, |thread| &thread.at);
@@ -250,7 +258,8 @@ pub fn goroutines(goroutines: &[Goroutine], threads: &[Thread], current: Option<
             created_by: goroutine.created_by.clone().map(Frame::from),
         }
     };
-    GoroutineList { goroutines: goroutines.iter().map(line).collect() }
+    let notes = (!program.has_dwarf()).then(|| NO_REASONS.to_owned());
+    GoroutineList { goroutines: goroutines.iter().map(line).collect(), notes: notes.into_iter().collect() }
 }
 
 /// All threads, and which map each is inside of. `name` gives the expression for a map's header, where
@@ -268,7 +277,7 @@ pub fn threads(threads: &[Thread], current: Option<u32>, name: &dyn Fn(RuntimeAd
             kind: inside.kind.into(),
             map: match inside.map {
                 Some(map) => name(map).unwrap_or_else(|| format!("the map at {map}")),
-                None => "a map (its address is optimized out)".to_owned(),
+                None => "a map (its address can't be told)".to_owned(),
             },
             function: inside.function.clone(),
         }),

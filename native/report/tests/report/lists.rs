@@ -27,7 +27,7 @@ fn goroutines() -> GoroutineList {
     };
     let unknown =
         GoroutineLine { goroutine: None, current: false, thread: None, at: None, created_by: None, ..running.clone() };
-    GoroutineList { goroutines: vec![waiting, running, unknown] }
+    GoroutineList { goroutines: vec![waiting, running, unknown], notes: Vec::new() }
 }
 
 fn threads() -> ThreadTable {
@@ -56,6 +56,13 @@ fn goroutines_are_listed_one_a_line() {
   unknown  running                                         place unknown
 "
     );
+}
+
+#[test]
+fn what_cannot_be_told_of_goroutines_is_said_below_them() {
+    let list = GoroutineList { goroutines: Vec::new(), notes: vec!["Nobody knows.".into()] };
+    assert_eq!(plain(&list), "Nobody knows.\n");
+    assert_eq!(json(&list)["notes"][0], "Nobody knows.");
 }
 
 #[test]
