@@ -52,10 +52,20 @@ fn held(pid: Pid, longest: Duration) -> Vec<String> {
     }
 }
 
-fn one_held(pid: Pid, tid: i32) -> Option<String> {
+/// Whether somebody traces the process.
+pub(super) fn is_traced(pid: Pid) -> bool {
+    state(pid, pid.as_raw()).is_some_and(|(_, tracer)| tracer != "0")
+}
+
+/// A thread's state, and who traces it.
+fn state(pid: Pid, tid: i32) -> Option<(String, String)> {
     let status = fs::read_to_string(format!("/proc/{pid}/task/{tid}/status")).ok()?;
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let (state, tracer) = (field("State:")?, field("TracerPid:")?);
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(|text| text.trim().to_owned());
+    Some((field("State:")?, field("TracerPid:")?))
+}
+
+fn one_held(pid: Pid, tid: i32) -> Option<String> {
+    let (state, tracer) = state(pid, tid)?;
     let is_held = tracer != "0" || state.starts_with(['t', 'T']);
     is_held.then(|| format!("thread {tid} is left in state {state}, traced by {tracer}"))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use nix::sys::signal::Signal;
@@ -24,8 +24,12 @@ const ERROR: i32 = 2;
 /// How many runs of what is short are made in a row.
 const IN_A_ROW: u32 = 10;
 
-/// After how long a watch that nobody ends is ended, or a race begins.
+/// After how long a watch that nobody ends is ended, and a race begins once the process is traced.
 const LONG: Duration = Duration::from_millis(300);
+
+/// How long it may take to begin, at most, and how often a wait looks.
+const LONGEST: Duration = Duration::from_secs(10);
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// How many complete runs of what is short may come before the one to which something happens.
 const BEFORE: u32 = 3;
@@ -68,7 +72,7 @@ impl Run<'_> {
     pub(super) fn perform(&self) -> Result<Outcome> {
         let mut chance = fastrand::Rng::with_seed(self.seed);
         let moment = match self.mode.at_the_fatal() {
-            Some(longest) if self.case.has_race() => LONG + longest.mul_f64(chance.f64()),
+            Some(longest) if self.case.has_race() => longest.mul_f64(chance.f64()),
             _ => self.whole.mul_f64(chance.f64()),
         };
         let (mut target, started) = if self.mode.is_starter() {
@@ -143,10 +147,14 @@ impl Run<'_> {
     /// Lets happen what the case says; says what is wrong meanwhile.
     fn disturb(&self, watcher: &mut Watcher, target: &mut Target, moment: Duration) -> Result<Vec<String>> {
         let mut wrongs = Vec::new();
-        if self.is_ended_before(moment) {
+        if self.case.has_race() {
+            self.begin_race(target)?;
+        } else if self.is_ended_before(moment) {
             self.end_by_hand(watcher, target)?;
         }
-        if self.case.has_moment() {
+        if self.case.has_race() && self.case.is_blow() {
+            std::thread::sleep(moment);
+        } else if self.case.has_moment() {
             watcher.until(moment);
         }
         match self.case {
@@ -169,19 +177,26 @@ impl Run<'_> {
         Ok(wrongs)
     }
 
-    /// Whether a watch that does not end by itself is being ended already when the blow comes, or the process by a race.
+    /// Lets a race begin once the process is watched.
+    fn begin_race(&self, target: &mut Target) -> Result<()> {
+        let begun = Instant::now();
+        // If it has ended before that, its end will tell.
+        while !aftermath::is_traced(target.pid) && begun.elapsed() < LONGEST {
+            std::thread::sleep(GLANCE);
+        }
+        std::thread::sleep(LONG);
+        target.tell_if_alive("race")
+    }
+
+    /// Whether a watch that does not end by itself is being ended already when the blow comes.
     fn is_ended_before(&self, moment: Duration) -> bool {
-        self.case.has_race() || self.mode.is_endless() && self.case.is_blow() && moment >= LONG
+        self.mode.is_endless() && self.case.is_blow() && moment >= LONG
     }
 
     /// Ends a watch that does not end by itself, or lets its end come.
     fn end_by_hand(&self, watcher: &mut Watcher, target: &mut Target) -> Result<()> {
         watcher.until(LONG);
-        match (self.case.has_race(), self.mode.is_starter()) {
-            (true, _) => target.tell("race"),
-            (_, true) => target.tell_if_alive("end"),
-            (_, false) => watcher.strike(Signal::SIGINT),
-        }
+        if self.mode.is_starter() { target.tell_if_alive("end") } else { watcher.strike(Signal::SIGINT) }
     }
 
     /// What is wrong with how the watcher ended and with what it said.
