@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import gdb
@@ -42,6 +42,12 @@ NOT_INSERTED = (
     "gdb cannot set all its breakpoints and watchpoints: a wide watchpoint takes more than one of the "
     "processor's four debug registers, or an address is not mapped; delete some (`info breakpoints`)"
 )
+
+#: What gdb says of a thread that has ended before gdb has heard of it.
+GONE = "No such process"
+
+#: How long a process may take to end once a thread of it has gone, in seconds.
+DYING = 5.0
 
 #: How often a hold looks whether somebody has walked in, in seconds.
 POLL = 0.0003
@@ -138,6 +144,10 @@ class GdbTracer:
                     said = gdb.execute("continue", to_string=True)
             except KeyboardInterrupt:
                 said, self._interrupted = "", True
+            except gdb.error as error:
+                if not _is_about_the_end(error):
+                    raise
+                said = ""
             finally:
                 self._running = False
                 gdb.events.stop.disconnect(self._on_stop)
@@ -218,6 +228,23 @@ class GdbTracer:
     def is_alive(self) -> bool:
         """Whether the process is still there."""
         return gdb.selected_inferior().pid != 0
+
+
+def _is_about_the_end(error: gdb.error) -> bool:
+    """Whether gdb failed because the process has just ended. If that was as gdb stopped its threads, gdb does
+    not come to know of it: the thread that it looks at has no registers any more, and every command fails."""
+    pid = gdb.selected_inferior().pid
+    if GONE not in str(error) or inferior.connection() != "native":
+        return False
+    latest = time.monotonic() + DYING
+    while not procfs.has_ended(pid):
+        if time.monotonic() > latest:
+            return False
+        time.sleep(POLL)
+    # Nobody is left to be let go: gdb only forgets the process.
+    with suppress(gdb.error):
+        gdb.execute("detach", to_string=True)
+    return gdb.selected_inferior().pid == 0
 
 
 def _delete(trap: gdb.Breakpoint) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 #: The state letter of a thread that a tracer has stopped.
 STOPPED = "t"
 
+#: Those of one that has ended, which its tracer has not been told yet.
+ENDED = ("Z", "X", "x")
+
 
 def stopped_at(pid: int, but: int) -> Iterator[tuple[int, int | None]]:
     """Every traced thread that stands still, but one: its number, and its program counter outside of system
@@ -16,6 +19,15 @@ def stopped_at(pid: int, but: int) -> Iterator[tuple[int, int | None]]:
         tid = int(task.name)
         if tid != but and _state(task) == STOPPED:
             yield tid, _program_counter(task)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether all threads of a process have ended: its tracer may not have been told yet."""
+    try:
+        # One that goes away meanwhile has no state.
+        return all(_state(task) in (*ENDED, "") for task in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return True
 
 
 def is_traced(pid: int, by: str) -> bool:
