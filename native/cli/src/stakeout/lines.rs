@@ -1,30 +1,50 @@
 //! What a stakeout has to say.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use clap::ColorChoice;
 use report::{Palette, Report};
 
 use super::signals::Relation;
-use crate::colour;
 use crate::error::Error;
+use crate::{colour, say};
 
-/// Shows reports, as text or as JSON: on stdout, or on stderr where stdout is the program's.
+/// Shows reports, as text or as JSON.
 pub(crate) struct Lines {
-    relation: Relation,
+    to: To,
     json: bool,
     palette: Palette,
     /// Why some of it could not be written. That is no reason to leave the process alone.
     failed: Option<io::Error>,
 }
 
+/// Where reports go.
+enum To {
+    Stdout,
+    /// Where stdout is the program's.
+    Stderr,
+    File(File, PathBuf),
+}
+
 impl Lines {
-    pub(crate) fn new(json: bool, relation: Relation, color: ColorChoice) -> Self {
-        let is_terminal = match relation {
-            Relation::Child => io::stderr().is_terminal(),
-            Relation::Other => io::stdout().is_terminal(),
+    /// Reports go to a file if one is given, which is made now.
+    pub(crate) fn new(json: bool, relation: Relation, color: ColorChoice, file: Option<&Path>) -> Result<Self, Error> {
+        let to = match (file, relation) {
+            (Some(path), _) => {
+                let file = File::create(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+                To::File(file, path.to_owned())
+            }
+            (None, Relation::Child) => To::Stderr,
+            (None, Relation::Other) => To::Stdout,
         };
-        Lines { relation, json, palette: colour::palette_on(color, is_terminal), failed: None }
+        let is_terminal = match &to {
+            To::Stdout => io::stdout().is_terminal(),
+            To::Stderr => io::stderr().is_terminal(),
+            To::File(..) => false,
+        };
+        Ok(Lines { to, json, palette: colour::palette_on(color, is_terminal), failed: None })
     }
 
     pub(crate) fn show(&mut self, report: &impl Report) {
@@ -33,22 +53,29 @@ impl Lines {
         }
     }
 
-    /// Whether all of it was written. What is said on stderr is not worth an error.
-    pub(crate) fn finish(&mut self) -> Result<(), Error> {
-        match self.failed.take() {
-            Some(error) if self.relation == Relation::Other => Err(error.into()),
-            _ => Ok(()),
+    /// Whether all of it was written. Where the exit status is the program's, no more than a word is said of it.
+    pub(crate) fn finish(&mut self, relation: Relation) -> Result<(), Error> {
+        let Some(source) = self.failed.take() else { return Ok(()) };
+        let error = match &self.to {
+            To::File(_, path) => Error::File { path: path.clone(), source },
+            To::Stdout | To::Stderr => source.into(),
+        };
+        match relation {
+            Relation::Other => return Err(error),
+            Relation::Child => say(&error),
         }
+        Ok(())
     }
 
-    fn write(&self, report: &impl Report) -> io::Result<()> {
+    fn write(&mut self, report: &impl Report) -> io::Result<()> {
         let text = match self.json {
             true => format!("{}\n", report.json()?),
             false => report.text(&self.palette),
         };
-        match self.relation {
-            Relation::Child => io::stderr().write_all(text.as_bytes()),
-            Relation::Other => io::stdout().write_all(text.as_bytes()),
+        match &mut self.to {
+            To::Stdout => io::stdout().write_all(text.as_bytes()),
+            To::Stderr => io::stderr().write_all(text.as_bytes()),
+            To::File(file, _) => file.write_all(text.as_bytes()),
         }
     }
 }

@@ -18,6 +18,7 @@ use command::Status;
 
 use crate::arguments::process_number;
 use crate::error::Error;
+use lines::Lines;
 use session::Session;
 use signals::{Relation, Signals};
 
@@ -27,6 +28,7 @@ Examples:
   redhanded stakeout -p 4711                        one that runs already
   redhanded stakeout --then hold -- ./server        keeps it stopped, for a debugger
   redhanded stakeout --then core -- ./server        writes a core first, for `redhanded autopsy --core`
+  redhanded stakeout --json -o race.json -- ./server   keeps the reports apart from what the program says
 
 Where a shell starts the program, let it do so with exec: child processes are left alone.
 
@@ -51,6 +53,9 @@ pub(crate) struct StakeoutArgs {
     /// Where `--then core` writes to [default: core.PID here]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) core_file: Option<PathBuf>,
+    /// Where the reports go [default: stdout; with a command stderr, since stdout is the command's]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
@@ -73,16 +78,19 @@ pub(crate) enum Then {
 /// Waits for a race, or for the end of the program.
 pub(crate) fn run(args: &StakeoutArgs, color: ColorChoice) -> Result<Status, Error> {
     core::check(args)?;
+    let lines = |relation| Lines::new(args.json, relation, color, args.output.as_deref());
     match (args.pid, args.command.split_first()) {
         (Some(pid), _) => {
+            let lines = lines(Relation::Other)?;
             let signals = Signals::take(Relation::Other)?;
-            Session::attach(args, pid, signals, color)?.follow()
+            Session::attach(args, pid, signals, lines)?.follow()
         }
         (None, Some((program, arguments))) => {
+            let lines = lines(Relation::Child)?;
             let signals = Signals::take(Relation::Child)?;
             let mut command = Command::new(program);
             command.args(arguments);
-            Session::spawn(args, command, signals, color)?.follow()
+            Session::spawn(args, command, signals, lines)?.follow()
         }
         // One of the two is required.
         (None, None) => Ok(Status::Clean),

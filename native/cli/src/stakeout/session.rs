@@ -3,7 +3,6 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use clap::ColorChoice;
 use command::Status;
 use gotarget::Process;
 use nix::libc::SIGTRAP;
@@ -53,16 +52,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 impl<'a> Session<'a> {
     /// Stakes out a process that runs.
-    pub(crate) fn attach(
-        args: &'a StakeoutArgs,
-        pid: i32,
-        signals: Signals,
-        color: ColorChoice,
-    ) -> Result<Self, Error> {
+    pub(crate) fn attach(args: &'a StakeoutArgs, pid: i32, signals: Signals, lines: Lines) -> Result<Self, Error> {
         // Whatever there is to say against it is said before it is touched.
         let process = Process::live(pid, args.exe.as_deref())?;
         let tracer = Tracer::attach(pid)?;
-        let mut session = Session::new(args, Relation::Other, signals, tracer, color);
+        let mut session = Session::new(args, Relation::Other, signals, tracer, lines);
         session.tracer.stop_all(PATIENCE);
         session.program = Some(Program::stake_out(process, &session.tracer)?);
         session.tracer.resume_all();
@@ -75,10 +69,10 @@ impl<'a> Session<'a> {
         args: &'a StakeoutArgs,
         command: Command,
         signals: Signals,
-        color: ColorChoice,
+        lines: Lines,
     ) -> Result<Self, Error> {
         let (tracer, _) = Tracer::spawn(command, signals.before())?;
-        let mut session = Session::new(args, Relation::Child, signals, tracer, color);
+        let mut session = Session::new(args, Relation::Child, signals, tracer, lines);
         match session.begin() {
             Ok(()) => Ok(session),
             Err(error) => {
@@ -102,15 +96,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn new(
-        args: &'a StakeoutArgs,
-        relation: Relation,
-        mut signals: Signals,
-        tracer: Tracer,
-        color: ColorChoice,
-    ) -> Self {
+    fn new(args: &'a StakeoutArgs, relation: Relation, mut signals: Signals, tracer: Tracer, lines: Lines) -> Self {
         signals.pass_on(relation, tracer.pid(), tracer.waker());
-        let lines = Lines::new(args.json, relation, color);
         Session { args, relation, signals, tracer, program: None, lines, found: false, has_seen_go: false }
     }
 
@@ -146,7 +133,7 @@ impl<'a> Session<'a> {
 
     /// The process has ended.
     fn ended(mut self, end: End) -> Result<Status, Error> {
-        self.lines.finish()?;
+        self.lines.finish(self.relation)?;
         if self.relation == Relation::Other {
             say(&format!("process {} has ended", self.tracer.pid()));
             return Ok(self.status());
@@ -207,7 +194,7 @@ impl<'a> Session<'a> {
     /// Lets the process go.
     fn leave(mut self) -> Result<Status, Error> {
         self.program = None;
-        self.lines.finish()?;
+        self.lines.finish(self.relation)?;
         let status = self.status();
         self.tracer.detach();
         Ok(status)
@@ -220,7 +207,7 @@ impl<'a> Session<'a> {
         // Whoever goes on next stops the others, before an instruction of its own.
         kill(Pid::from_raw(pid), Signal::SIGSTOP)?;
         self.program = None;
-        self.lines.finish()?;
+        self.lines.finish(self.relation)?;
         let status = self.status();
         let relation = self.relation;
         self.tracer.detach();

@@ -1,9 +1,12 @@
-// Ends in a way that the runtime does not let it recover from, and that is no race on a map.
+// Ends in a way that the runtime does not let it recover from, and that is no race on a map; or counts signals.
 package main
 
 import (
+	"fmt"
 	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 )
 
 func main() {
@@ -15,5 +18,16 @@ func main() {
 		<-make(chan int)
 	case "panic":
 		panic("on purpose")
+	case "signals":
+		// A line for each, until it is asked to end.
+		got := make(chan os.Signal, 64)
+		signal.Notify(got, syscall.SIGINT, syscall.SIGTERM)
+		fmt.Println("ready")
+		for sig := range got {
+			fmt.Println(sig)
+			if sig == syscall.SIGTERM {
+				return
+			}
+		}
 	}
 }

@@ -50,6 +50,23 @@ fn signals_are_passed_on() {
 }
 
 #[test]
+fn reports_go_to_a_file_that_is_asked_for() {
+    let version = versions().pop().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("race.json");
+    let words = ["--json", "--wait", "0", "-o", file.to_str().unwrap()];
+    let ended = Ended::of(start(&words, build(&version, "clobber"), &HURRY));
+    assert_eq!(ended.code(), 2);
+    assert!(!ended.err.contains("redhanded.fatal/1") && !ended.out.contains("redhanded."), "{}", ended.err);
+    let lines = std::fs::read_to_string(&file).unwrap();
+    assert!(lines.starts_with("{\"schema\":\"redhanded.fatal/1\","), "{lines}");
+    // One that can't be made is said before the program starts.
+    let said = redhanded(&["stakeout", "-o", "/no/such/folder/race.json", "--", "touch", file.to_str().unwrap()]);
+    assert!(said.error().contains("/no/such/folder/race.json"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), lines);
+}
+
+#[test]
 fn what_is_executed_is_staked_out_and_what_is_forked_is_not() {
     let version = versions().pop().unwrap();
     let sample = build(&version, "clobber");

@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use nix::pty::openpty;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use super::child_of;
+use super::{child_of, ends, first_line};
 use crate::sample::{build, versions, wait_for};
 use crate::target::program;
 
@@ -58,4 +58,25 @@ fn ctrl_z_stops_both_and_both_go_on() {
     assert!(shell.wait().unwrap().success());
     drop(slave_kept);
     let _ = killpg(Pid::from_raw(redhanded), Signal::SIGKILL);
+}
+
+#[test]
+fn ctrl_c_comes_once() {
+    let version = versions().pop().unwrap();
+    let terminal = openpty(None, None).unwrap();
+    let slave = || Stdio::from(terminal.slave.try_clone().unwrap());
+    let mut command = Command::new("setsid");
+    command.arg("--ctty").arg(program()).args(["stakeout", "--"]).arg(ends(&version)).arg("signals");
+    let mut redhanded = command.stdin(slave()).stdout(slave()).stderr(slave()).spawn().unwrap();
+    drop(command);
+    let mut keyboard = File::from(terminal.master.try_clone().unwrap());
+    let mut screen = File::from(terminal.master);
+    assert_eq!(first_line(&mut screen), "ready\r");
+    keyboard.write_all(b"\x03").unwrap();
+    assert_eq!(first_line(&mut screen), "^Cinterrupt\r");
+    // If it were passed on as well, it would be before this.
+    kill(Pid::from_raw(redhanded.id().cast_signed()), Signal::SIGTERM).unwrap();
+    assert_eq!(first_line(&mut screen), "terminated\r");
+    assert!(redhanded.wait().unwrap().success());
+    drop(terminal.slave);
 }
