@@ -27,8 +27,8 @@ Examples:
   redhanded stakeout -- ./server --port 8080        starts the program
   redhanded stakeout -p 4711                        one that runs already
   redhanded stakeout --then hold -- ./server        keeps it stopped, for a debugger
-  redhanded stakeout --then core -- ./server        writes a core first, for `redhanded autopsy --core`
-  redhanded stakeout --json -o race.json -- ./server   keeps the reports apart from what the program says
+  redhanded stakeout --then core -- ./server        writes a core first, for `redhanded autopsy`
+  redhanded stakeout -o race.txt -- ./server        keeps the reports apart, in a file
 
 Where a shell starts the program, let it do so with exec: child processes are left alone.
 
