@@ -1,7 +1,10 @@
 //! `cargo xtask matrix`: the proof's tables, and how often a race is caught, per Go version, against what is promised.
 
+mod autopsy;
+mod culprits;
 mod debuggers;
 mod runs;
+mod stakeout;
 mod watch;
 
 use anyhow::Result;
@@ -44,6 +47,10 @@ enum Part {
     Debuggers,
     /// Catches by `redhanded watch`
     Watch,
+    /// Catches by `redhanded stakeout`
+    Stakeout,
+    /// Suspects by `redhanded autopsy`
+    Autopsy,
 }
 
 impl Part {
@@ -58,6 +65,8 @@ impl Part {
             }
             Part::Debuggers => debuggers::count(arguments, tables),
             Part::Watch => watch::count(arguments, tables),
+            Part::Stakeout => stakeout::count(arguments, tables),
+            Part::Autopsy => autopsy::count(arguments, tables),
         }
     }
 }
