@@ -122,12 +122,12 @@ class Lookout:
         except core().Error as error:
             self.notes.append(f"The other goroutines can't be looked at: {error}.")
         began = time.monotonic()
-        if not self.caught.is_other_known and self.options.wait:
+        if not self.caught.is_other_proven and self.options.wait:
             self._watch_users()
         seconds = time.monotonic() - began
         if self.users is not None:
             self.lines.show(self.users.report(seconds))
-        if not self.caught.is_other_known:
+        if not self.caught.is_other_proven:
             self._report(*self.caught.most_likely(self.users, seconds))
 
     def _report(self, *reports: Any) -> None:

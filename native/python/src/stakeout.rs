@@ -67,6 +67,11 @@ impl Fatal {
         }))
     }
 
+    /// Shows the other culprit, if that is surer than what has been said already.
+    fn show_surer(&self, other: Option<CulpritReport>) -> Option<Shown> {
+        other.filter(|other| Some(other.certainty) > self.certainty.get()).map(|other| self.show(other))
+    }
+
     /// Shows the other culprit, and keeps how sure it is.
     fn show(&self, other: CulpritReport) -> Shown {
         self.certainty.set(self.certainty.get().max(Some(other.certainty)));
@@ -81,10 +86,10 @@ impl Fatal {
         self.process.look(py, |target| Ok(Shown::new(facts::fatal(target, &self.first, HELD))))
     }
 
-    /// Whether somebody was shown to be the other culprit.
+    /// Whether somebody was proven to be the other culprit.
     #[getter]
-    fn is_other_known(&self) -> bool {
-        self.certainty.get().is_some()
+    fn is_other_proven(&self) -> bool {
+        self.certainty.get() == Some(Certainty::Proven)
     }
 
     /// Those who are in the map right now, while all threads stand still; and looks for what speaks for all others.
@@ -109,7 +114,7 @@ impl Fatal {
     fn also(&self, py: Python<'_>, tid: u32, register: &Bound<'_, PyAny>) -> PyResult<Vec<Shown>> {
         let Some(second) = fatal_of(&self.process, py, tid, register)? else { return Ok(Vec::new()) };
         self.process.look(py, |target| {
-            let other = facts::both_dying(target, &self.first, &second).map(|other| self.show(other));
+            let other = self.show_surer(facts::both_dying(target, &self.first, &second));
             Ok([Shown::new(facts::fatal(target, &second, HELD))].into_iter().chain(other).collect())
         })
     }
@@ -133,15 +138,15 @@ impl Fatal {
         Ok(Users { process: self.process.clone(), trap: RefCell::new(trap), known: RefCell::default() })
     }
 
-    /// The goroutine for which most speaks: by what was on the stacks, and by who has used the map in so many
-    /// seconds since.
+    /// The goroutine for which most speaks, if more than for who was shown already: by what was on the stacks, and by
+    /// who has used the map in so many seconds since.
     fn most_likely(&self, py: Python<'_>, users: Option<&Users>, seconds: f64) -> PyResult<Vec<Shown>> {
         let nobody = RefCell::default();
         let users = users.map_or(&nobody, |users| &users.known).borrow();
         let suspects = self.suspects.borrow();
         let other =
             self.process.look(py, |target| Ok(facts::most_likely(target, &self.first, &suspects, &users, seconds)))?;
-        Ok(other.into_iter().map(|other| self.show(other)).collect())
+        Ok(self.show_surer(other).into_iter().collect())
     }
 
     /// How it ended (`caught`, `time`, `interrupted`, `stopped` or `exited`), and how long it took.

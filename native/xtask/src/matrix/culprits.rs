@@ -18,7 +18,7 @@ pub(super) const RACES: [(&str, [&str; 2]); 3] = [
 ];
 
 /// How much sooner than the samples' own pace the race comes.
-pub(super) const HURRY: [&str; 2] = ["-hurry", "20"];
+pub(super) const HURRY: [&str; 2] = ["-hurry", "250"];
 
 /// What a command has printed, and how it has ended.
 pub(super) struct Printed {

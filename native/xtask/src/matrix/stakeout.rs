@@ -109,7 +109,7 @@ impl Stakeout<'_> {
     fn accused(&self, version: &str) -> Result<u32> {
         let mut count = 0;
         for number in 1..=self.runs {
-            let printed = self.watch(version, "locked", &["-hurry", "20", "-for", LOCKED])?;
+            let printed = self.watch(version, "locked", &[HURRY[0], HURRY[1], "-for", LOCKED])?;
             if printed.status != Some(0) {
                 bail!("Go {version} locked: ended with {:?}: {}", printed.status, printed.lines.join("\n"));
             }
