@@ -187,16 +187,22 @@ fn where_perf_events_are_forbidden_the_threads_own_registers_serve() {
         assert!(threads.len() >= 50, "{} threads", threads.len());
         assert_eq!((said.status, &summary(&all)["outcome"]), (0, &json!("count")));
         check_unharmed(pid);
-        for round in 0..4u64 {
-            let watching = Watching::start_without_perf(pid, "main.hammered", &["--hold", "1"]);
-            let keeper = watching.keeper();
-            thread::sleep(Duration::from_micros(round * 79_193 % 300_000));
-            watching.signal(Signal::SIGKILL);
-            wait_for("end of the keeper", || kill(Pid::from_raw(keeper), None).is_err());
-            drop(watching.child.wait_with_output());
-            check_unharmed(pid);
-        }
+        check_kills(pid, 4, || Watching::start_without_perf(pid, "main.hammered", &["--hold", "1"]));
         assert_eq!(target.redhanded(&["print", "main.shared", "--count"]).clean(), "3\n");
+    }
+}
+
+/// Kills watches of a process at some moments, and checks that their keepers let go.
+fn check_kills(pid: i32, rounds: u64, start: impl Fn() -> Watching) {
+    for round in 0..rounds {
+        let watching = start();
+        let keeper = watching.keeper();
+        // Any moment will do: before it is armed, or in the middle of its traps.
+        thread::sleep(Duration::from_micros(round * 79_193 % 300_000));
+        watching.signal(Signal::SIGKILL);
+        wait_for("end of the keeper", || kill(Pid::from_raw(keeper), None).is_err());
+        drop(watching.child.wait_with_output());
+        check_unharmed(pid);
     }
 }
 
@@ -204,16 +210,7 @@ fn where_perf_events_are_forbidden_the_threads_own_registers_serve() {
 fn when_it_is_killed_at_any_moment_its_keeper_lets_go() {
     for target in [Target::start(&["3", "hammer"]), Target::start_classic(&["3", "hammer"])] {
         let pid = target.pid().parse().unwrap();
-        for round in 0..8u64 {
-            let watching = Watching::start(pid, "main.hammered", &["--hold", "1"]);
-            let keeper = watching.keeper();
-            // Any moment will do: before it is armed, or in the middle of its traps.
-            thread::sleep(Duration::from_micros(round * 79_193 % 300_000));
-            watching.signal(Signal::SIGKILL);
-            wait_for("end of the keeper", || kill(Pid::from_raw(keeper), None).is_err());
-            drop(watching.child.wait_with_output());
-            check_unharmed(pid);
-        }
+        check_kills(pid, 8, || Watching::start(pid, "main.hammered", &["--hold", "1"]));
         assert_eq!(target.redhanded(&["print", "main.shared", "--count"]).clean(), "3\n");
     }
 }

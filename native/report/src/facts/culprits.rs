@@ -29,7 +29,9 @@ pub fn fatal(target: &Target<'_>, fatal: &Fatal, whereabouts: &str) -> FatalRepo
             local_of: map.local_of.clone(),
             doubt: match map.sureness {
                 Sureness::Proven => None,
-                Sureness::Reread => Some("(read again from the variable that it came from, which may hold another map by now)"),
+                Sureness::Reread => {
+                    Some("(read again from the variable that it came from, which may hold another map by now)")
+                }
                 Sureness::Likely => Some("(what tells its address is contradictory: it may be another map)"),
             },
         }
