@@ -1,21 +1,24 @@
 //! `cargo xtask bench`: how fast maps are read and how much memory that takes, beside Delve and gdb with Go's
-//! own script. Whole processes, from start to end, by turns, medians; but inside lldb without lldb's own start.
+//! own script. Whole processes, from start to end, by turns, medians; but inside lldb without lldb's own start. And
+//! what it costs a program to be watched.
 
 pub(crate) mod measured;
 mod subject;
 mod table;
 mod tools;
+mod trapping;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 
 use crate::median::median;
 use crate::{go, ground, programs};
 use subject::Subject;
-use table::{MEMORY, Row, Scan, Took};
+use table::{Bound, MEMORY, Row, Scan, Took};
 use tools::Tools;
 
 /// The Go of the processes: Swiss maps, and classic ones for Go's own script.
@@ -28,6 +31,9 @@ const SLOW: f64 = 20.0;
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// What of it; all if it isn't said
+    #[arg(long, value_enum, default_values_t = Part::value_variants().iter().copied())]
+    part: Vec<Part>,
     /// Entries of the map that is printed
     #[arg(long, default_value_t = 1_000_000)]
     entries: u64,
@@ -42,6 +48,15 @@ pub(crate) struct Arguments {
     cap: u64,
 }
 
+/// A part of the bench.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// How fast maps are read, and how much memory that takes
+    Reading,
+    /// What it costs a program to be watched
+    Watching,
+}
+
 struct Bench<'a> {
     arguments: &'a Arguments,
     tools: Tools,
@@ -54,18 +69,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let go = |version: &str| toolchains.get(version).context("a toolchain that was asked for");
     let output = ground::made(ground::ours()?.join("bench"))?.join("output");
     let bench = Bench { arguments, tools: Tools::ready(go(SWISS)?)?, output };
-    let (large, what) = subject::large(SWISS, go(SWISS)?)?;
-    let swiss = programs::build("entries", SWISS, go(SWISS)?)?;
-    let classic = programs::build("entries", CLASSIC, go(CLASSIC)?)?;
-
-    let mut rows = vec![bench.first_answer(&large, &what)?, bench.print(&swiss)?];
-    let (row, scan) = bench.many(&swiss)?;
-    rows.extend(row);
-    rows.push(bench.in_gdb(&classic, go(CLASSIC)?)?);
-    rows.push(bench.in_lldb(&swiss)?);
-
-    let kept = rows.iter().all(Row::is_kept) && scan.is_kept();
-    let text = bench.table(&rows, &scan);
+    let (mut tables, mut kept) = (Vec::new(), true);
+    if arguments.part.contains(&Part::Reading) {
+        let (large, what) = subject::large(SWISS, go(SWISS)?)?;
+        let swiss = programs::build("entries", SWISS, go(SWISS)?)?;
+        let classic = programs::build("entries", CLASSIC, go(CLASSIC)?)?;
+        let mut rows = vec![bench.first_answer(&large, &what)?, bench.print(&swiss)?];
+        let (row, scan) = bench.many(&swiss)?;
+        rows.extend(row);
+        rows.push(bench.in_gdb(&classic, go(CLASSIC)?)?);
+        rows.push(bench.in_lldb(&swiss)?);
+        kept &= rows.iter().all(Row::is_kept) && scan.is_kept();
+        tables.push(bench.table(&rows, &scan));
+    }
+    if arguments.part.contains(&Part::Watching) {
+        let busy = programs::build("busy", SWISS, go(SWISS)?)?;
+        let rows = trapping::rows(&bench.tools, &busy, arguments.runs)?;
+        kept &= rows.iter().all(|row| row.kept);
+        tables.push(bench.table_of_watching(&rows));
+    }
+    let text = tables.join("\n\n");
     println!("{text}");
     ground::write(&ground::ours()?.join("bench.md"), &format!("{text}\n"))?;
     Ok(kept)
@@ -231,7 +254,7 @@ impl Bench<'_> {
     }
 
     fn table(&self, rows: &[Row], scan: &Scan) -> String {
-        let Arguments { entries, many, runs, cap } = self.arguments;
+        let Arguments { entries, many, runs, cap, .. } = self.arguments;
         let mut lines = vec![
             format!("`cargo xtask bench --entries {entries} --many {many} --runs {runs} --cap {cap}`"),
             String::new(),
@@ -247,6 +270,24 @@ impl Bench<'_> {
         lines.extend(rows.iter().map(Row::line));
         lines.extend(["", "| what | measured | promised | |", "|---|---|---|---|"].map(str::to_owned));
         lines.extend(scan.lines());
+        lines.join("\n")
+    }
+
+    fn table_of_watching(&self, rows: &[Bound]) -> String {
+        let runs = self.arguments.runs;
+        let mut lines = vec![
+            format!("`cargo xtask bench --part watching --runs {runs}`"),
+            String::new(),
+            format!(
+                "{}; {} processors. A program of Go {SWISS} in which one goroutine does nothing but write to a map. What an access costs is by how much longer the program takes for each access to the map's flag byte, on its own clock; the median of {runs} runs, of debuggers one.",
+                self.tools.versions(),
+                std::thread::available_parallelism().map_or(0, usize::from),
+            ),
+            String::new(),
+            "| what | measured | promised | |".to_owned(),
+            "|---|---|---|---|".to_owned(),
+        ];
+        lines.extend(rows.iter().map(Bound::line));
         lines.join("\n")
     }
 }

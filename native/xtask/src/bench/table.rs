@@ -139,6 +139,37 @@ impl Scan {
     }
 }
 
+/// A row of the table of what it costs to watch.
+pub(super) struct Bound {
+    pub(super) what: String,
+    pub(super) measured: String,
+    pub(super) promised: String,
+    pub(super) kept: bool,
+}
+
+impl Bound {
+    /// So many times as long, and no more than promised.
+    pub(super) fn most(what: String, times: f64, promised: f64, beside: String) -> Self {
+        let measured = format!("{times:.3}× ({beside})");
+        Bound { what, measured, promised: format!("≤ {promised}×"), kept: times <= promised }
+    }
+
+    /// So many times as fast, and no less than promised.
+    pub(super) fn least(what: String, times: f64, promised: f64, beside: String) -> Self {
+        let measured = format!("{times:.0}× ({beside})");
+        Bound { what, measured, promised: format!("≥ {promised}×"), kept: times >= promised }
+    }
+
+    /// What could not be measured is not kept.
+    pub(super) fn unknown(what: String, promised: String) -> Self {
+        Bound { what, measured: "not here".to_owned(), promised, kept: false }
+    }
+
+    pub(super) fn line(&self) -> String {
+        format!("| {} | {} | {} | {} |", self.what, self.measured, self.promised, verdict(self.kept))
+    }
+}
+
 fn verdict(kept: bool) -> &'static str {
     if kept { "ok" } else { "NOT KEPT" }
 }
@@ -190,5 +221,14 @@ mod tests {
         };
         assert!(row(MEMORY).is_kept());
         assert!(!row(MEMORY + 1).is_kept());
+    }
+
+    #[test]
+    fn a_bound_is_kept_up_to_its_last_figure_and_not_by_what_was_not_measured() {
+        let most = |times| Bound::most(String::new(), times, 1.6, String::new()).kept;
+        assert!(most(1.6) && !most(1.61) && !most(f64::NAN));
+        let least = |times| Bound::least(String::new(), times, 10.0, String::new()).kept;
+        assert!(least(10.0) && !least(9.9) && !least(f64::NAN));
+        assert!(!Bound::unknown(String::new(), String::new()).kept);
     }
 }

@@ -19,11 +19,15 @@ const DOWNLOAD: Duration = Duration::from_secs(900);
 /// More entries than any map here has: Delve shows 64 by default.
 const ALL: u64 = 1_000_000_000;
 
+/// More stops than Delve makes while it is measured.
+const STOPS: usize = 100_000;
+
 /// All that takes part.
 pub(super) struct Tools {
     redhanded: PathBuf,
     native: PathBuf,
     measure: PathBuf,
+    itself: PathBuf,
     gdb: PathBuf,
     lldb: Debugger,
     delve: Option<PathBuf>,
@@ -33,11 +37,13 @@ impl Tools {
     /// Builds ours and finds or installs theirs.
     pub(super) fn ready(go: &Path) -> Result<Self> {
         run::visibly(cargo().args(["build", "--release", "--package", "gotarget", "--example", "measure"]))?;
+        run::visibly(cargo().args(["build", "--release", "--package", "trap", "--example", "itself"]))?;
         let delve = delve(go).inspect_err(|error| eprintln!("no Delve, so its column stays empty: {error:#}")).ok();
         Ok(Tools {
             redhanded: products::command()?,
             native: products::library()?,
             measure: products::released("examples/measure")?,
+            itself: products::released("examples/itself")?,
             gdb: system::gdb()?,
             lldb: Release::Lldb19.ready()?,
             delve,
@@ -53,9 +59,20 @@ impl Tools {
 
     /// Delve prints an expression; `None` without Delve.
     pub(super) fn delve(&self, expression: &str, pid: &str) -> Result<Option<Command>> {
+        self.delve_doing(&format!("config max-array-values {ALL}\nprint {expression}\nexit\n"), pid)
+    }
+
+    /// Delve shows each access to a byte, and lets the process run on; `None` without Delve. Its `on N trace` refuses a
+    /// watchpoint of an address: it is told to go on instead.
+    pub(super) fn delve_watching(&self, address: u64, pid: &str) -> Result<Option<Command>> {
+        let watch = format!("watch -rw *(*uint8)({address:#x})\n");
+        self.delve_doing(&format!("{watch}{}", "continue\n".repeat(STOPS)), pid)
+    }
+
+    fn delve_doing(&self, commands: &str, pid: &str) -> Result<Option<Command>> {
         let Some(delve) = &self.delve else { return Ok(None) };
         let script = ground::made(ground::ours()?.join("bench"))?.join("delve.init");
-        ground::write(&script, &format!("config max-array-values {ALL}\nprint {expression}\nexit\n"))?;
+        ground::write(&script, commands)?;
         let mut command = Command::new(delve);
         command.args(["attach", pid, "--allow-non-terminal-interactive=true", "--init"]).arg(script);
         // Neither the user's settings nor traces in them.
@@ -72,6 +89,26 @@ impl Tools {
             .args(["-iex", "set debuginfod enabled off", "-p", pid])
             .env("REDHANDED_NATIVE", &self.native)
             .args(commands.iter().flat_map(|command| ["-ex", command]));
+        command
+    }
+
+    /// gdb asks a function in Python at each access to a byte, which lets the process run on.
+    pub(super) fn gdb_watching(&self, address: u64, pid: &str) -> Result<Command> {
+        let script = ground::made(ground::ours()?.join("bench"))?.join("awatch.py");
+        ground::write(
+            &script,
+            &format!(
+                "import gdb\n\n\nclass Access(gdb.Breakpoint):\n    def stop(self):\n        return False\n\n\n\
+                 Access(\"*(char *) {address:#x}\", gdb.BP_WATCHPOINT, gdb.WP_ACCESS)\n"
+            ),
+        )?;
+        Ok(self.gdb(&["set language c", &format!("source {}", script.display()), "continue"], pid))
+    }
+
+    /// A process that traps itself, and says how many microseconds each trap took.
+    pub(super) fn traps_itself(&self, traps: u64) -> Command {
+        let mut command = Command::new(&self.itself);
+        command.arg(traps.to_string());
         command
     }
 
