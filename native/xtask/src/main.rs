@@ -11,6 +11,7 @@ mod go;
 mod ground;
 mod guard;
 mod harm;
+mod interrupt;
 mod matrix;
 mod median;
 mod products;
@@ -85,7 +86,7 @@ fn main() -> ExitCode {
         Chore::Measured(arguments) => bench::measured::run(&arguments),
         Chore::Sandboxed(arguments) => harm::unprivileged::become_sandboxed(&arguments),
         chore => {
-            let result = guard::start().and_then(|()| perform(chore));
+            let result = interrupt::listen().and_then(|()| guard::start()).and_then(|()| perform(chore));
             guard::stop();
             result
         }

@@ -24,7 +24,6 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::Signal;
 
 use crate::median::median;
 use crate::{go, ground, programs};
@@ -95,9 +94,6 @@ struct Harm<'a> {
 
 impl<'a> Harm<'a> {
     fn new(arguments: &'a Arguments) -> Result<Self> {
-        if ignores_interrupts()? {
-            bail!("SIGINT is ignored here, and would be by all that is started: use `env --default-signal=INT`");
-        }
         // Processes that are harmed would leave their cores here.
         let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
         setrlimit(Resource::RLIMIT_CORE, 0, most)?;
@@ -191,13 +187,6 @@ impl<'a> Harm<'a> {
         }
         lines.join("\n")
     }
-}
-
-/// Whether Ctrl-C does nothing, as in what a script starts in the background.
-fn ignores_interrupts() -> Result<bool> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).context("no signals in /proc")?;
-    Ok(u64::from_str_radix(ignored.trim(), 16)? & 1 << (Signal::SIGINT as i32 - 1) != 0)
 }
 
 impl Run<'_> {
