@@ -19,9 +19,6 @@ const DOWNLOAD: Duration = Duration::from_secs(900);
 /// More entries than any map here has: Delve shows 64 by default.
 const ALL: u64 = 1_000_000_000;
 
-/// More stops than Delve makes while it is measured.
-const STOPS: usize = 100_000;
-
 /// All that takes part.
 pub(super) struct Tools {
     redhanded: PathBuf,
@@ -62,11 +59,17 @@ impl Tools {
         self.delve_doing(&format!("config max-array-values {ALL}\nprint {expression}\nexit\n"), pid)
     }
 
-    /// Delve shows each access to a byte, and lets the process run on; `None` without Delve. Its `on N trace` refuses a
-    /// watchpoint of an address: it is told to go on instead.
+    /// Delve traces each access to a byte: it prints a line, and lets the process run on; `None` without Delve. Its
+    /// command `on 1 trace` refuses the name that it has given the watchpoint itself, so that is left out.
     pub(super) fn delve_watching(&self, address: u64, pid: &str) -> Result<Option<Command>> {
-        let watch = format!("watch -rw *(*uint8)({address:#x})\n");
-        self.delve_doing(&format!("{watch}{}", "continue\n".repeat(STOPS)), pid)
+        let script = ground::made(ground::ours()?.join("bench"))?.join("trace.star");
+        ground::write(
+            &script,
+            "def main():\n    watchpoint = get_breakpoint(1).Breakpoint\n    watchpoint.Name = \"\"\n    \
+             watchpoint.Tracepoint = True\n    amend_breakpoint(watchpoint)\n",
+        )?;
+        let watch = format!("watch -rw *(*uint8)({address:#x})");
+        self.delve_doing(&format!("{watch}\nsource {}\ncontinue\n", script.display()), pid)
     }
 
     fn delve_doing(&self, commands: &str, pid: &str) -> Result<Option<Command>> {

@@ -148,6 +148,7 @@ fn record(tools: &Tools, program: &Path, runs: u32) -> Result<Vec<Bound>> {
             let cost = busy.extra()?;
             watcher.end().map(|()| cost)
         };
+        eprintln!("accesses a write: {accesses_a_write}");
         for (costs, cost) in costs.iter_mut().zip([counted, recorded(&[])?, recorded(&["--no-stacks"])?]) {
             eprintln!("an access: {:.2} µs more", cost / accesses_a_write);
             costs.push(cost / accesses_a_write);
@@ -168,7 +169,7 @@ fn record(tools: &Tools, program: &Path, runs: u32) -> Result<Vec<Bound>> {
         ),
     ];
     drop(busy);
-    let debuggers = [("gdb's `awatch` with a Python stop", 10.0), ("Delve's `watch -rw`, continued each time", 50.0)];
+    let debuggers = [("gdb's `awatch` with a Python stop", 10.0), ("Delve's `watch -rw` with trace", 50.0)];
     for (number, (name, promised)) in debuggers.into_iter().enumerate() {
         // A process of its own: it may die with its debugger.
         let mut busy = Busy::start(program)?;
