@@ -48,9 +48,10 @@ impl Ended {
     }
 }
 
-/// `redhanded stakeout` with these words.
+/// `redhanded stakeout` with these words. It ignores no signals, as it would if the tests did (nohup).
 fn command(words: &[&str]) -> Command {
-    let mut command = Command::new(program());
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(program());
     command.arg("stakeout").args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
