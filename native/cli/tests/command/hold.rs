@@ -200,9 +200,10 @@ fn check_kills(pid: i32, rounds: u64, start: impl Fn() -> Watching) {
         // Any moment will do: before it is armed, or in the middle of its traps.
         thread::sleep(Duration::from_micros(round * 79_193 % 300_000));
         watching.signal(Signal::SIGKILL);
-        wait_for("end of the keeper", || kill(Pid::from_raw(keeper), None).is_err());
-        drop(watching.child.wait_with_output());
+        // Before anyone reads what it has to say: it lets go first.
         check_unharmed(pid);
+        drop(watching.child.wait_with_output());
+        wait_for("end of the keeper", || kill(Pid::from_raw(keeper), None).is_err());
     }
 }
 
