@@ -95,16 +95,27 @@ impl Tools {
         command
     }
 
-    /// gdb asks a function in Python at each access to a byte, which lets the process run on.
-    pub(super) fn gdb_watching(&self, address: u64, pid: &str) -> Result<Command> {
+    /// gdb asks a function in Python at each access to a byte, which does this and lets the process run on.
+    pub(super) fn gdb_watching(&self, address: u64, pid: &str, stop: &str) -> Result<Command> {
         let script = ground::made(ground::ours()?.join("bench"))?.join("awatch.py");
-        ground::write(
-            &script,
-            &format!(
-                "import gdb\n\n\nclass Access(gdb.Breakpoint):\n    def stop(self):\n        return False\n\n\n\
-                 Access(\"*(char *) {address:#x}\", gdb.BP_WATCHPOINT, gdb.WP_ACCESS)\n"
-            ),
-        )?;
+        let text = format!(
+            r#"import time
+
+import gdb
+
+noted = []
+
+
+class Access(gdb.Breakpoint):
+    def stop(self):
+{stop}
+        return False
+
+
+Access("*(char *) {address:#x}", gdb.BP_WATCHPOINT, gdb.WP_ACCESS)
+"#
+        );
+        ground::write(&script, &text)?;
         Ok(self.gdb(&["set language c", &format!("source {}", script.display()), "continue"], pid))
     }
 

@@ -8,7 +8,7 @@ use std::sync::mpsc::Receiver;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use nix::sys::signal::Signal;
 use serde::Deserialize;
 use serde_json::Value;
@@ -29,6 +29,14 @@ const WATCHED: f64 = 1000.0;
 
 /// The flag byte of a map, from the start of its header (`internal/runtime/maps.Map.writing`, Go 1.24 to 1.27).
 const FLAG: u64 = 34;
+
+/// What gdb does in Python at each access: what `watch` knows of one, but for the goroutine.
+const STOP_THAT_NOTES: &str = "        frame, pcs = gdb.newest_frame(), []
+        while frame is not None:
+            pcs.append(frame.pc())
+            frame = frame.older()
+        noted.append((time.monotonic_ns(), gdb.selected_thread().ptid[1], pcs))";
+const STOP_THAT_DOES_NOTHING: &str = "";
 
 /// How many accesses are to be recorded without a loss that isn't told, and how often the bare trap is measured.
 const ACCESSES: u64 = 100_000;
@@ -169,25 +177,29 @@ fn record(tools: &Tools, program: &Path, runs: u32) -> Result<Vec<Bound>> {
         ),
     ];
     drop(busy);
-    let debuggers = [("gdb's `awatch` with a Python stop", 10.0), ("Delve's `watch -rw` with trace", 50.0)];
-    for (number, (name, promised)) in debuggers.into_iter().enumerate() {
+    let theirs = |name: &str, command: &dyn Fn(u64, &str) -> Result<Option<Command>>| {
         // A process of its own: it may die with its debugger.
         let mut busy = Busy::start(program)?;
         let pid = busy.pid();
-        let flag = self::flag(tools, &pid)?;
-        let command =
-            if number == 0 { Some(tools.gdb_watching(flag, &pid)?) } else { tools.delve_watching(flag, &pid)? };
-        let what = format!("`watch`: an access is cheaper than with {name}");
-        let Some(command) = command else {
-            rows.push(Bound::unknown(what, format!("≥ {promised}×")));
-            continue;
-        };
-        let watcher = Watcher::start(command)?;
+        let Some(command) = command(self::flag(tools, &pid)?, &pid)? else { return Ok(None) };
+        let _watcher = Watcher::start(command)?;
         let theirs = busy.extra()? / accesses_a_write;
-        drop(watcher);
         eprintln!("{name}: an access: {theirs:.1} µs more");
-        rows.push(Bound::least(what, theirs / cost, promised, format!("{cost:.1} beside {theirs:.1} µs")));
-    }
+        Ok::<_, Error>(Some(theirs))
+    };
+    let ratio = |times: f64, beside: String, name: &str, promised: f64| {
+        Bound::least(format!("`watch`: an access is cheaper than with {name}"), times / cost, promised, beside)
+    };
+    let gdb = |stop| theirs("gdb", &|flag, pid| tools.gdb_watching(flag, pid, stop).map(Some));
+    let [notes, nothing] = [gdb(STOP_THAT_NOTES)?, gdb(STOP_THAT_DOES_NOTHING)?].map(Option::unwrap_or_default);
+    let name = "gdb's `awatch` with a Python stop that notes as much: time, thread, stack";
+    let beside = format!("{cost:.1} beside {notes:.1} µs; {nothing:.1} µs with a stop that does nothing");
+    rows.push(ratio(notes, beside, name, 10.0));
+    let name = "Delve's `watch -rw` with trace";
+    rows.push(match theirs("Delve", &|flag, pid| tools.delve_watching(flag, pid))? {
+        Some(delve) => ratio(delve, format!("{cost:.1} beside {delve:.1} µs"), name, 50.0),
+        None => Bound::unknown(format!("`watch`: an access is cheaper than with {name}"), "≥ 50×".to_owned()),
+    });
     Ok(rows)
 }
 
