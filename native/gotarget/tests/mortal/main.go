@@ -82,14 +82,14 @@ func main() {
 	}
 	waitForC()
 	tell(bytes("turns", unsafe.Pointer(&turns), 8))
-	fmt.Println("ready")
 	listen()
 }
 
-// Here the main goroutine waits, in a system call, and here it dies.
+// Here the main goroutine waits, in a system call, and here it dies. Whoever hears that it is ready finds it here.
 //
 //go:noinline
 func listen() {
+	fmt.Println("ready")
 	order, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	if order == "die\n" {
 		die(41)
