@@ -5,13 +5,18 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use goprogram::Register;
-use gotarget::{Error, Process, WrittenCore, goroutine, write_core};
+use gotarget::{Error, Process, RuntimeAddr, WrittenCore, goroutine, write_core};
 use trap::Stopped;
 
 use crate::mortal::{Build, Mortal, calls, cat, check_memory, has_ratio};
 use crate::toolchain::{newest, toolchains};
+
+/// How long to look for a moment.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Stops a process, writes its core, and lets it go.
 fn write(mortal: &Mortal) -> (PathBuf, WrittenCore) {
@@ -137,17 +142,35 @@ fn ask(debugger: &str, words: &[&str], file: &Path, core: &Path) -> Option<Strin
     Some(text)
 }
 
+/// Stops a process while a thread of it is in this function, and says which.
+fn stop_in(mortal: &Mortal, live: &Process, function: &str) -> (Stopped, i32) {
+    let target = live.target();
+    let begun = Instant::now();
+    loop {
+        let stopped = Stopped::new(mortal.pid()).unwrap();
+        let function_at = |rip| target.program.function_at(target.bias.to_link(RuntimeAddr(rip)));
+        let there = stopped
+            .threads()
+            .iter()
+            .find(|thread| function_at(thread.registers.rip).is_some_and(|found| found.name == function));
+        if let Some(tid) = there.map(|thread| thread.tid) {
+            return (stopped, tid);
+        }
+        assert!(begun.elapsed() < LONGEST, "nobody is in {function}");
+        drop(stopped);
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn debuggers_read_it() {
     for go in toolchains() {
         let mortal = Mortal::start(&go, Build::Plain);
         let live = Process::live(mortal.pid(), None).unwrap();
-        let stopped = Stopped::new(mortal.pid()).unwrap();
-        // First the thread that runs Go code now.
-        let all = goroutine::all(&live.target()).unwrap();
-        let runs = all.iter().find(|goroutine| goroutine.goid == mortal.goid("runs")).unwrap();
+        let (stopped, running) = stop_in(&mortal, &live, "main.run");
+        // It comes first.
         let mut tids = tids(&stopped);
-        tids.sort_by_key(|tid| Some(tid.cast_unsigned()) != runs.thread);
+        tids.sort_by_key(|tid| *tid != running);
         let core = mortal.folder.path().join("core");
         write_core(mortal.pid(), &tids, &File::create(&core).unwrap(), &|_, _| true).unwrap();
 
