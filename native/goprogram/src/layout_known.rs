@@ -85,6 +85,22 @@ pub(crate) fn field(program: &Program, type_name: &str, field: &str) -> Result<u
         ("runtime.m", "vdsoSP") => vdso_sp(minor)?,
         ("runtime.m", "vdsoPC") => vdso_sp(minor)? + 8,
         ("runtime.g", "waitsince") => runtime(program)?.g.goid + 16,
+        ("runtime.g", "waiting") => runtime(program)?.g.gopc + 32,
+        ("runtime.sudog", "waitlink") => {
+            if minor <= 25 {
+                64
+            } else {
+                72
+            }
+        }
+        ("runtime.sudog", "c") => {
+            if minor <= 25 {
+                80
+            } else {
+                88
+            }
+        }
+        ("runtime.maybeTraceablePtr", "vu") if minor >= 26 => 8,
         ("runtime.g", "_panic") => 32,
         ("runtime._panic", "arg") if minor <= 25 => 8,
         ("runtime._panic", "arg") => 0,

@@ -45,6 +45,10 @@ const LEAVES_STACK: &str = "runtime.systemstack_switch";
 /// grow its stack (src/runtime/asm_amd64.s).
 const LEFT: [&str; 2] = ["runtime.mcall", "runtime.morestack"];
 
+/// What leads a thread from its own stack to that of the goroutine that it is to run, by what the runtime has saved
+/// of that (src/runtime/asm_amd64.s).
+const RESUMES: [&str; 2] = ["runtime.gogo", "gogo"];
+
 /// Walks a stack that no thread runs on, or a caller's.
 pub(crate) fn walk(target: &Target<'_>, pc: RuntimeAddr, sp: RuntimeAddr) -> Vec<UnwoundFrame> {
     let stack = stack::walk(target, pc, sp);
@@ -73,6 +77,11 @@ pub(crate) fn walk_thread(
         frames.append(&mut rest);
     }
     if let Some(g) = g {
+        if let Some((on_its_way, mut rest)) = resumed(target, g, &frames) {
+            frames.truncate(on_its_way + 1);
+            frames.append(&mut rest);
+            return frames;
+        }
         frames.extend(left(target, g, &frames).unwrap_or_default());
     }
     frames
@@ -126,27 +135,55 @@ fn saved(target: &Target<'_>, context: RuntimeAddr) -> Option<UserRegisters> {
     Some(registers)
 }
 
+/// Which frame is on its way to the goroutine's stack, and the frames there.
+fn resumed(target: &Target<'_>, g: RuntimeAddr, frames: &[UnwoundFrame]) -> Option<(usize, Vec<UnwoundFrame>)> {
+    let resumes = |(index, frame): (usize, &UnwoundFrame)| {
+        // It calls nobody.
+        let may = index == 0 || frame.registers.is_some();
+        let function = || target.program.function_at(target.bias.to_link(frame.pc.addr));
+        may && function().is_some_and(|function| RESUMES.contains(&function.name.trim_end_matches(".abi0")))
+    };
+    let on_its_way = frames.iter().enumerate().position(resumes)?;
+    let layout = target.program.runtime_layout().ok()?.g;
+    let word = |offset| target.pointer(g.plus(offset)).ok();
+    let own = word(layout.stack_lo)?..word(layout.stack_hi)?;
+    // What is saved is wiped once the thread is there.
+    let sp = Some(frames.get(on_its_way)?.sp).filter(|sp| own.contains(sp)).or_else(|| word(layout.sched_sp))?;
+    Some((on_its_way, walk(target, word(layout.sched_pc)?, sp)))
+}
+
 /// The goroutine's own stack, where its thread is on another one: the runtime's, or C's.
 fn left(target: &Target<'_>, g: RuntimeAddr, frames: &[UnwoundFrame]) -> Option<Vec<UnwoundFrame>> {
     let layout = target.program.runtime_layout().ok()?;
     let low = target.pointer(g.plus(layout.g.stack_lo)).ok()?;
     let high = target.pointer(g.plus(layout.g.stack_hi)).ok()?;
-    if frames.iter().any(|frame| (low..high).contains(&frame.sp)) {
+    let is_own = |frames: &[UnwoundFrame]| frames.iter().any(|frame| (low..high).contains(&frame.sp));
+    if is_own(frames) {
         return None;
     }
-    // In the vDSO (the clock) the thread's structure says where Go called it.
+    // In the vDSO (the clock) the thread's structure says where Go called it: on the goroutine's stack or its own.
     let m = target.pointer(g.plus(layout.g.m)).ok()?;
     let field = |name| {
         let offset = target.program.field_offset("runtime.m", name).ok()?;
         target.pointer(m.plus(offset)).ok().filter(|value| value.0 != 0)
     };
-    if let (Some(pc), Some(sp)) = (field("vdsoPC"), field("vdsoSP")) {
-        let mut rest = walk(target, pc, sp);
-        for frame in &mut rest {
-            frame.pc.is_return = true;
-        }
-        return Some(rest);
+    let mut rest = match (field("vdsoPC"), field("vdsoSP")) {
+        (Some(pc), Some(sp)) => walk(target, pc, sp),
+        _ => Vec::new(),
+    };
+    for frame in &mut rest {
+        frame.pc.is_return = true;
     }
+    if !is_own(&rest) {
+        let frames = if rest.is_empty() { frames } else { &rest };
+        rest.extend(saved_frames(target, g, frames).unwrap_or_default());
+    }
+    Some(rest)
+}
+
+/// The goroutine's own stack as the runtime has saved it, if `frames`, its thread's own, tell that it is true.
+fn saved_frames(target: &Target<'_>, g: RuntimeAddr, frames: &[UnwoundFrame]) -> Option<Vec<UnwoundFrame>> {
+    let layout = target.program.runtime_layout().ok()?;
     // What the runtime saved is only true where it has left the stack in order: for its own stack, or
     // for the kernel and C.
     let pc = target.pointer(g.plus(layout.g.sched_pc)).ok()?;

@@ -122,6 +122,8 @@ fn a_stripped_program_is_laid_out_as_its_debug_information_would_say() {
         assert!(told.statuses.iter().all(|status| known.statuses.contains(status)), "{}", go.version);
         assert_eq!(plain.map_layout().unwrap(), stripped.map_layout().unwrap(), "{}", go.version);
         assert_eq!(plain.abi_layout().unwrap(), stripped.abi_layout().unwrap(), "{}", go.version);
+        let copies = [&plain, &stripped].map(|program| program.field_offset("runtime.maybeTraceablePtr", "vu").ok());
+        assert_eq!(copies[0], copies[1], "{}", go.version);
         let iterators = [("runtime.hiter", "t"), ("runtime.hiter", "h")];
         let iterators =
             iterators.into_iter().chain([("internal/runtime/maps.Iter", "typ"), ("internal/runtime/maps.Iter", "m")]);
@@ -130,6 +132,9 @@ fn a_stripped_program_is_laid_out_as_its_debug_information_would_say() {
             ("runtime.m", "vdsoSP"),
             ("runtime.m", "vdsoPC"),
             ("runtime.g", "waitsince"),
+            ("runtime.g", "waiting"),
+            ("runtime.sudog", "waitlink"),
+            ("runtime.sudog", "c"),
             ("runtime.g", "_panic"),
             ("runtime._panic", "arg"),
         ];

@@ -189,7 +189,7 @@ impl<'a> Wanted<'a> {
             let live = frames.iter().find(|frame| holds(&(frame.sp.0..frame.pc.cfa.0)));
             if let Some(frame) = live {
                 found.push(Evidence { clue: Clue::Holds, kind: None, function: None, at: Some(frame.pc) });
-            } else if holds(&(stack.sp..u64::MAX)) || in_registers(frames, self.header) {
+            } else if holds(&(stack.sp..u64::MAX)) || registers(frames).any(|word| word == self.header) {
                 let at = frames.first().map(|frame| frame.pc);
                 found.push(Evidence { clue: Clue::Holds, kind: None, function: None, at });
             } else if holds(&(stack.base..stack.sp)) {
@@ -330,7 +330,8 @@ pub(super) fn leads_to(target: &Target<'_>, call: &MapCall) -> Option<u64> {
     argument::follow(target, origin, target.bias.to_runtime(root).0)
 }
 
-fn in_registers(frames: &[UnwoundFrame], word: u64) -> bool {
+/// What the general registers hold, of the frames of which that is known.
+pub(super) fn registers(frames: &[UnwoundFrame]) -> impl Iterator<Item = u64> {
     const GENERAL: [Register; 14] = [
         Register::Rax,
         Register::Rbx,
@@ -347,9 +348,6 @@ fn in_registers(frames: &[UnwoundFrame], word: u64) -> bool {
         Register::R15,
         Register::Rbp,
     ];
-    let of = |frame: &UnwoundFrame| {
-        let registers = frame.registers.as_ref();
-        registers.is_some_and(|registers| GENERAL.iter().any(|register| registers.get(*register) == Some(word)))
-    };
-    frames.iter().any(of)
+    let known = frames.iter().filter_map(|frame| frame.registers.as_ref());
+    known.flat_map(|registers| GENERAL.iter().filter_map(|register| registers.get(*register)))
 }

@@ -5,6 +5,7 @@
 
 mod dead;
 mod evidence;
+mod partner;
 mod recent;
 pub(crate) mod scan;
 mod types;
@@ -68,7 +69,8 @@ struct Candidate {
     stack: Vec<Pc>,
 }
 
-/// So many suspects are kept: more than anyone reads.
+/// So many suspects are kept: more than anyone reads. It is looked who waits for so many that wait for a thread, and so
+/// many of those who do are looked at closely.
 const MOST: usize = 256;
 
 /// Looks at all goroutines of a process that stands still, or of its core: which of them has to do with the map
@@ -107,6 +109,10 @@ pub fn find(
         own.min()
     };
     let (mut list, mut cut, mut more, mut looked_at, mut ended) = (Vec::new(), 0, 0, 0, false);
+    let runnable = all.iter().filter(|g| scan::status(target, **g).is_some_and(|it| Some(it) == status("runnable")));
+    let now: Vec<RuntimeAddr> = running.keys().chain(runnable.take(MOST)).copied().collect();
+    let partners = partner::Partners::new(target, &now, &running, &on_stack);
+    let mut waiting = 0;
     let unread = scan::each(target, &all, &dead, &on_stack, &mut |resting, stack| {
         if interrupted() {
             ended = true;
@@ -125,10 +131,13 @@ pub fn find(
             _ if Some(resting.status) == status("runnable") => Recent::Runnable,
             Some(recent) => recent,
             None if resting.waitsince != 0 && Some(resting.status) == status("waiting") => Recent::BeforeCollection,
-            None => Recent::Earlier,
+            None => partners.of(target, resting).map_or(Recent::Earlier, |goid| Recent::Partner { goid }),
         };
         let also_dies = dying.get(&resting.g);
-        if also_dies.is_none() && !recent.is_now() && !stack.words().any(|(_, word)| wanted.is_hit(word)) {
+        let is_partner = matches!(recent, Recent::Partner { .. });
+        waiting += usize::from(is_partner);
+        let closely = recent.is_now() || (is_partner && waiting <= MOST);
+        if also_dies.is_none() && !closely && !stack.words().any(|(_, word)| wanted.is_hit(word)) {
             return ControlFlow::Continue(());
         }
         let frames = match running.get(&resting.g) {
@@ -139,7 +148,7 @@ pub fn find(
         if is_of_runtime(target, resting, &frames) {
             return ControlFlow::Continue(());
         }
-        let mut evidence = wanted.evidence(&stack, &frames, recent.is_now());
+        let mut evidence = wanted.evidence(&stack, &frames, closely);
         if let Some(dies) = also_dies.filter(|dies| dies.map.as_ref().is_none_or(|its| its.header == map.header)) {
             let at = dies.caller(target);
             let function = Some(dies.function.clone());
@@ -190,8 +199,9 @@ impl Candidate {
         let moment = match self.recent {
             Recent::Running { .. } | Recent::Runnable => 0,
             Recent::Last { .. } => 1,
-            Recent::InSystemCall { .. } | Recent::Earlier => 2,
-            Recent::BeforeCollection => 3,
+            Recent::Partner { .. } => 2,
+            Recent::InSystemCall { .. } | Recent::Earlier => 3,
+            Recent::BeforeCollection => 4,
         };
         let class = match first {
             Some(Evidence { clue: Clue::Dies | Clue::Inside, kind: Some(kind), .. }) if kind.is_write() => 0,

@@ -31,6 +31,12 @@ pub enum Recent {
         /// The thread.
         thread: u32,
     },
+    /// Its thread has run others since. It waits at a channel that another goroutine uses, which runs or waits only
+    /// for a thread.
+    Partner {
+        /// The number of that one.
+        goid: u64,
+    },
     /// Its thread has run others since.
     Earlier,
     /// It has waited since before the last garbage collection began.

@@ -33,6 +33,8 @@ pub(crate) struct Resting {
     pub(crate) startpc: u64,
     /// Since when it has waited, if a garbage collection has found it waiting; else 0.
     pub(crate) waitsince: u64,
+    /// Its first entry in a channel's queue, if it waits at one; else 0.
+    pub(crate) sudog: u64,
 }
 
 /// A part of a goroutine's stack.
@@ -70,8 +72,14 @@ pub(crate) fn all(target: &Target<'_>) -> Result<Vec<RuntimeAddr>, Error> {
     Ok(all)
 }
 
+/// A goroutine's `atomicstatus`, without the scan bit.
+pub(crate) fn status(target: &Target<'_>, g: RuntimeAddr) -> Option<u64> {
+    let layout = target.program.runtime_layout().ok()?.g;
+    Some(target.uint(g.plus(layout.atomicstatus), 4).ok()? & !goroutine::SCAN)
+}
+
 /// What the runtime keeps of a goroutine; `None` where that cannot be read.
-fn resting(target: &Target<'_>, g: RuntimeAddr, waitsince: Option<u64>) -> Option<Resting> {
+fn resting(target: &Target<'_>, g: RuntimeAddr, waitsince: Option<u64>, waiting: Option<u64>) -> Option<Resting> {
     let layout = target.program.runtime_layout().ok()?.g;
     let bytes = read_bytes(target.memory, g, usize::try_from(layout.size).ok()?).ok()?;
     let word = |offset: u64| {
@@ -86,6 +94,7 @@ fn resting(target: &Target<'_>, g: RuntimeAddr, waitsince: Option<u64>) -> Optio
         sp: word(layout.sched_sp)?,
         startpc: word(layout.startpc)?,
         waitsince: waitsince.and_then(word).unwrap_or(0),
+        sudog: waiting.and_then(word).unwrap_or(0),
     })
 }
 
@@ -100,11 +109,12 @@ pub(crate) fn each(
 ) -> u64 {
     let mut unread = 0;
     // Looked up once, and not for each of thousands.
-    let waitsince = target.program.field_offset("runtime.g", "waitsince").ok();
+    let field = |name| target.program.field_offset("runtime.g", name).ok();
+    let (waitsince, waiting) = (field("waitsince"), field("waiting"));
     for batch in all.chunks(BATCH) {
         let mut goroutines = Vec::new();
         for g in batch {
-            let Some(resting) = resting(target, *g, waitsince) else {
+            let Some(resting) = resting(target, *g, waitsince, waiting) else {
                 unread += 1;
                 continue;
             };

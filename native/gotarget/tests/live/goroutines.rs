@@ -193,6 +193,34 @@ fn the_goroutine_of_a_thread_is_found_even_where_its_register_holds_something_el
 }
 
 #[test]
+fn the_stack_of_a_goroutine_is_known_while_its_thread_comes_to_it_or_leaves_it() {
+    for go in toolchains() {
+        let switching = Process::start(&go, "switching", &[]);
+        let process = gotarget::Process::live(switching.pid().cast_signed(), None).unwrap();
+        let target = process.target();
+        let (mut looked, mut switched) = (0, 0);
+        while looked < 500 || switched < 50 {
+            let stopped = process.stop().unwrap();
+            for goroutine in goroutine::all(&target).unwrap() {
+                if goroutine.state != "running" || goroutine.thread.is_none() {
+                    continue;
+                }
+                let frames: Vec<_> = process.frames(goroutine.goid).unwrap();
+                let stack: Vec<_> = frames.iter().map(|frame| frame.pc).collect();
+                let names: Vec<_> = stack::describe(&target, &stack).into_iter().map(|frame| frame.function).collect();
+                let started = goroutine.created_by.is_some();
+                assert!(!started || names.last().is_some_and(|name| name == "main.switcher"), "{go}: {names:?}");
+                looked += 1;
+                switched += u32::from(names.iter().any(|name| name == "gogo" || name == "runtime.mcall"));
+            }
+            drop(stopped);
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        switching.end();
+    }
+}
+
+#[test]
 fn goroutines_of_a_program_that_was_moved_when_it_was_loaded_are_found() {
     let process = Process::start(&newest(), "goroutines", &["-buildmode=pie"]);
     let target = process.target();

@@ -84,6 +84,9 @@ fn suspect_line(target: &Target<'_>, suspect: &Suspect) -> SuspectLine {
         Recent::Runnable => (None, "kept from running on".to_owned()),
         Recent::Last { thread, .. } => (Some(*thread), format!("the last one that thread {thread} ran")),
         Recent::InSystemCall { thread } => (Some(*thread), format!("in a system call on thread {thread}")),
+        Recent::Partner { goid } => {
+            (None, format!("waits at a channel that goroutine {goid} uses, which runs or is about to"))
+        }
         Recent::Earlier => (None, "its thread has run others since".to_owned()),
         Recent::BeforeCollection => (None, "since before the last garbage collection".to_owned()),
     };

@@ -1,0 +1,3 @@
+module redhanded.example/switching
+
+go 1.20
