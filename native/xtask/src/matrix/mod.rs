@@ -11,10 +11,8 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::debugger::Release;
+use crate::go::VERSIONS;
 use crate::{ground, proof, test};
-
-/// The versions of the table: every release since 1.21 but 1.22, whose maps are 1.21's and 1.23's.
-const VERSIONS: [&str; 6] = ["1.21.13", "1.23.4", "1.24.11", "1.25.5", "1.26.6", "1.27.3"];
 
 /// What to count.
 #[derive(clap::Args)]
