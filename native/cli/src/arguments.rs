@@ -21,6 +21,12 @@ pub(crate) struct ProcessArgs {
     /// Stop the process for the time of the read
     #[arg(long, conflicts_with = "core")]
     pub(crate) stop: bool,
+}
+
+// Whose variables an expression sees, for the commands that take one.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Whose variables")]
+pub(crate) struct FrameArgs {
     /// See the variables of this goroutine
     #[arg(long, value_name = "N")]
     pub(crate) goroutine: Option<u64>,
@@ -83,6 +89,8 @@ Examples:
   redhanded completions zsh > ~/.zfunc/_redhanded
   redhanded completions fish > ~/.config/fish/completions/redhanded.fish";
 
+const ABOUT: &str = "Catches Go map data races red-handed, and reads any Go map, in a process or a core";
+
 const EXAMPLES: &str = "\
 Examples:
   redhanded stakeout -- ./server --port 8080        who uses a map together with the one that dies of it?
@@ -92,17 +100,21 @@ Examples:
   redhanded check --core core.4711                  is any map damaged?
   redhanded print --core core.4711 main.users --where 'elem.Age > 30' --csv > users.csv
 
-Exit status: 0 nothing is wrong; 1 damage, a map that was written while it was read, or no such key; 2 an error.";
+Exit status: 0 nothing is wrong; 1 a race, damage, a map that was written while it was read, or no such key; 2 an error.";
+
+/// The commands on a process in which no expression is looked up.
+const WITHOUT_EXPRESSIONS: [&str; 3] = ["maps", "goroutines", "autopsy"];
 
 /// The command line, read.
 pub(crate) enum Cli {
     /// A command on a process.
-    Look { command: Box<command::Command>, process: ProcessArgs, color: ColorChoice },
+    Look { command: Box<command::Command>, process: ProcessArgs, frame: FrameArgs, color: ColorChoice },
     /// Another one.
     Own { own: Own, color: ColorChoice },
 }
 
-/// The whole command line. The commands on a process are the debuggers', each with [`ProcessArgs`] beside its own.
+/// The whole command line. The commands on a process are the debuggers', each with [`ProcessArgs`] beside its own,
+/// and [`FrameArgs`] where it looks up an expression.
 pub(crate) fn cli() -> clap::Command {
     let color = Arg::new("color")
         .long("color")
@@ -118,14 +130,20 @@ pub(crate) fn cli() -> clap::Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true);
-    let cli = command::Command::augment_subcommands(cli)
-        .mut_subcommands(|command| with_process(ProcessArgs::augment_args(command)));
+    let cli =
+        command::Command::augment_subcommands(cli).mut_subcommands(|command| with_examples(with_process(command)));
     // The descriptions of the enums would stand here else.
-    Own::augment_subcommands(cli).about("Reads the maps of a Go process, live or dead, exactly and fast").arg(color)
+    Own::augment_subcommands(cli).about(ABOUT).arg(color)
+}
+
+/// The options that say which process, and which of its frames.
+fn with_process(command: clap::Command) -> clap::Command {
+    let command = ProcessArgs::augment_args(command);
+    if WITHOUT_EXPRESSIONS.contains(&command.get_name()) { command } else { FrameArgs::augment_args(command) }
 }
 
 /// The examples of a command as one types them here.
-fn with_process(command: clap::Command) -> clap::Command {
+fn with_examples(command: clap::Command) -> clap::Command {
     let name = command.get_name();
     // What it wants to see has died as a rule.
     let which = if name == "autopsy" { "--core CORE" } else { "-p PID" };
@@ -150,7 +168,10 @@ impl Cli {
             return Ok(Cli::Own { own: Own::from_arg_matches(matches)?, color });
         }
         let command = Box::new(command::Command::from_arg_matches(matches)?);
-        Ok(Cli::Look { command, process: ProcessArgs::from_arg_matches(rest)?, color })
+        let process = ProcessArgs::from_arg_matches(rest)?;
+        let sees_frames = !WITHOUT_EXPRESSIONS.contains(&name);
+        let frame = if sees_frames { FrameArgs::from_arg_matches(rest)? } else { FrameArgs::default() };
+        Ok(Cli::Look { command, process, frame, color })
     }
 }
 
@@ -166,7 +187,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         cli().debug_assert();
-        assert!(cli().render_help().to_string().starts_with("Reads the maps of a Go process"));
+        assert!(cli().render_help().to_string().starts_with(ABOUT));
     }
 
     #[test]
@@ -179,5 +200,14 @@ mod tests {
         assert!(parse("redhanded print -p 0 main.m").is_err());
         assert!(parse("redhanded print --core core --stop main.m").is_err());
         assert!(parse("redhanded print -p 1 main.m --frame 1").is_err());
+    }
+
+    #[test]
+    fn a_frame_is_for_commands_that_look_up_an_expression() {
+        let parse = |command: &str| cli().try_get_matches_from(command.split(' '));
+        assert!(parse("redhanded print -p 1 m --goroutine 1 --frame 1").is_ok());
+        assert!(parse("redhanded locals -p 1 --goroutine 1").is_ok());
+        assert!(parse("redhanded maps -p 1 --goroutine 1").is_err());
+        assert!(parse("redhanded autopsy --core core --goroutine 1").is_err());
     }
 }

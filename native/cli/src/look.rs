@@ -6,14 +6,19 @@ use goprogram::Register;
 use gotarget::threads::{self, Thread};
 use gotarget::{FrameContext, Kind, Limits, LiveMemory, Process, UnwoundFrame, stack};
 
-use crate::arguments::ProcessArgs;
+use crate::arguments::{FrameArgs, ProcessArgs};
 use crate::error::Error;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::{colour, interrupt, say};
 
 /// Runs a command on the process that the user means.
-pub(crate) fn run(command: &Command, args: &ProcessArgs, color: ColorChoice) -> Result<Status, Error> {
+pub(crate) fn run(
+    command: &Command,
+    args: &ProcessArgs,
+    whose: &FrameArgs,
+    color: ColorChoice,
+) -> Result<Status, Error> {
     let process = args.open()?;
     for warning in process.warnings() {
         say(&format!("note: {warning}"));
@@ -22,7 +27,7 @@ pub(crate) fn run(command: &Command, args: &ProcessArgs, color: ColorChoice) -> 
     let stopped = if args.stop { Some(process.stop().map_err(Error::Stop)?) } else { None };
     let is_running = stopped.is_none() && matches!(process.kind(), Kind::Live { .. });
     let target = process.target();
-    let frame = args.goroutine.map(|goroutine| frame(&process, goroutine, args.frame)).transpose()?;
+    let frame = whose.goroutine.map(|goroutine| frame(&process, goroutine, whose.frame)).transpose()?;
     let registers = |register: Register| frame.as_ref().and_then(|frame| frame.register(register));
     let frame_context = frame.as_ref().map(|frame| FrameContext {
         pc: frame.pc.instruction(),

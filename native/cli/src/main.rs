@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 /// Runs the command, and says why there is no answer. Returns the exit status.
 fn answer(cli: &Cli) -> u8 {
     let answered = match cli {
-        Cli::Look { command, process, color } => look::run(command, process, *color),
+        Cli::Look { command, process, frame, color } => look::run(command, process, frame, *color),
         Cli::Own { own: Own::Watch(args), color } => watch::run(args, *color),
         Cli::Own { own: Own::Stakeout(args), color } => stakeout::run(args, *color),
         Cli::Own { own: Own::Doctor(args), color } => doctor::run(args, *color),
