@@ -2,6 +2,7 @@
 
 mod files;
 mod hold;
+mod limits;
 mod lines;
 mod queue;
 mod record;

@@ -13,14 +13,10 @@ use report::{LossLine, Outcome, RaceReport, Step, WatchSummary};
 use trap::At;
 use trap::perf::{self, Hit, Record, Recorder, Span, Take};
 
+use super::Watch;
+use super::limits::{EXECUTES, Limits, late};
 use super::lines::Lines;
-use super::{Watch, WatchArgs};
 use crate::error::Error;
-use crate::interrupt;
-
-/// How long to wait for more. The sooner it is looked at, the surer it is whose it was.
-const BUSY: Duration = Duration::from_millis(1);
-const QUIET: Duration = Duration::from_millis(10);
 
 /// How long a goroutine that is caught may take to get to the fatal function.
 const AFTERMATH: Duration = Duration::from_millis(20);
@@ -45,14 +41,14 @@ pub(crate) fn run(watch: Watch<'_>) -> Result<Status, Error> {
         map.expression, map.type_name, map.header
     ))?;
     let began = recorder.began();
-    let mut recording = Recording::new(args, target, trap, lines, goids, began);
+    let mut recording = Recording::new(Limits::new(args, began), target, trap, lines, goids, began);
     let outcome = recording.run(&mut recorder)?;
     recording.end(recorder, outcome)
 }
 
 /// What was recorded so far.
 struct Recording<'a> {
-    args: &'a WatchArgs,
+    limits: Limits,
     target: Target<'a>,
     trap: FlagTrap,
     lines: Lines,
@@ -70,9 +66,9 @@ struct Recording<'a> {
 }
 
 impl<'a> Recording<'a> {
-    fn new(args: &'a WatchArgs, target: Target<'a>, trap: FlagTrap, lines: Lines, goids: Goids, began: u64) -> Self {
+    fn new(limits: Limits, target: Target<'a>, trap: FlagTrap, lines: Lines, goids: Goids, began: u64) -> Self {
         Recording {
-            args,
+            limits,
             target,
             trap,
             lines,
@@ -91,8 +87,7 @@ impl<'a> Recording<'a> {
     fn run(&mut self, recorder: &mut Recorder) -> Result<Outcome, Error> {
         let mut quiet = 0;
         loop {
-            let pause = if quiet == 0 { BUSY } else { QUIET };
-            let ended = recorder.wait(self.left().map_or(pause, |left| left.min(pause)))?;
+            let ended = recorder.wait(self.limits.pause(quiet > 0))?;
             quiet += 1;
             // First of all: whoever dies is soon gone.
             self.goids.look(&self.target, &perf::now);
@@ -110,16 +105,10 @@ impl<'a> Recording<'a> {
                 return Ok(Outcome::Exited);
             }
             if quiet > 0 && quiet % LONG_QUIET == 0 && !recorder.is_alive() {
-                self.notes.push("The process executes another program now.".to_owned());
+                self.notes.push(EXECUTES.to_owned());
                 return Ok(Outcome::Exited);
             }
         }
-    }
-
-    /// How much is left of the time that was given.
-    fn left(&self) -> Option<Duration> {
-        let passed = Duration::from_nanos(perf::now().saturating_sub(self.began));
-        self.args.time.map(|time| time.saturating_sub(passed))
     }
 
     fn outcome(&self) -> Option<Outcome> {
@@ -127,13 +116,7 @@ impl<'a> Recording<'a> {
             let is_over = self.died || perf::now() > found + AFTERMATH.as_nanos() as u64;
             return is_over.then_some(Outcome::Overlap);
         }
-        if interrupt::happened() {
-            return Some(Outcome::Interrupted);
-        }
-        if self.args.count.is_some_and(|count| self.accesses >= count) {
-            return Some(Outcome::Count);
-        }
-        self.left().is_some_and(|left| left.is_zero()).then_some(Outcome::Time)
+        self.limits.reached(self.accesses)
     }
 
     fn take(&mut self, record: Record<'_>) -> ControlFlow<()> {
@@ -150,8 +133,8 @@ impl<'a> Recording<'a> {
             self.failed = Some(error);
             return ControlFlow::Break(());
         }
-        let is_enough = self.args.count.is_some_and(|count| self.accesses >= count);
-        if is_enough && self.report.is_none() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let is_enough = self.report.is_none() && self.limits.has_enough(self.accesses);
+        if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// A thread has touched the flag byte.
@@ -238,12 +221,7 @@ impl<'a> Recording<'a> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        if recorder.late() > 0 {
-            self.notes.push(format!(
-                "{} threads were just being made when the watch began, and were watched a little later.",
-                recorder.late()
-            ));
-        }
+        self.notes.extend(late(&recorder));
         // Whoever reads the lines may be slow: until then nothing of ours is to be left in the process.
         drop(recorder);
         // The last that came may have shown it.

@@ -18,13 +18,9 @@ use trap::At;
 use trap::perf::{self, Hit, Record, Recorder, RegisterSet, Span, Take};
 
 use super::WatchArgs;
+use super::limits::{EXECUTES, Limits, late};
 use super::lines::Lines;
 use crate::error::Error;
-use crate::interrupt;
-
-/// How long to wait for more. The sooner it is looked at, the surer it is whose it was.
-const BUSY: Duration = Duration::from_millis(1);
-const QUIET: Duration = Duration::from_millis(10);
 
 /// How often to look whether the expression still leads to the same place: a pointer may have been set, a slice or a map
 /// have grown.
@@ -38,6 +34,10 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// of four.
 const MOST_READS: usize = 1;
 
+/// What is said where not even that is left.
+const UNTOLD: &str =
+    "What may be lost updates could not be told for certain: the debug registers that it takes are in use.";
+
 /// So many goroutines are told apart in what is said in the end.
 const MOST_GOROUTINES: usize = 1 << 16;
 
@@ -49,6 +49,7 @@ pub(crate) fn run(args: &WatchArgs, process: &Process, variable: Variable, lines
     let recorder = record(args, &variable)?;
     let mut recording = Recording {
         args,
+        limits: Limits::new(args, recorder.began()),
         target,
         began: recorder.began(),
         looked: recorder.began(),
@@ -92,6 +93,7 @@ fn record(args: &WatchArgs, variable: &Variable) -> Result<Recorder, Error> {
 /// What was recorded so far.
 struct Recording<'a> {
     args: &'a WatchArgs,
+    limits: Limits,
     target: Target<'a>,
     /// When the watch began, and when it was last looked whether the variable is still there, on the recorder's clock.
     began: u64,
@@ -127,8 +129,7 @@ impl Recording<'_> {
         let mut recorder = Some(first);
         let mut is_quiet = true;
         loop {
-            let pause = if is_quiet { QUIET } else { BUSY };
-            let pause = self.left().map_or(pause, |left| left.min(pause));
+            let pause = self.limits.pause(is_quiet);
             let mut has_ended = false;
             is_quiet = true;
             match &mut recorder {
@@ -154,7 +155,7 @@ impl Recording<'_> {
             self.see_passes(recorder.as_mut());
             if self.is_disturbed || perf::now() > self.looked + LOOK.as_nanos() as u64 {
                 if recorder.as_ref().is_some_and(|recorder| !recorder.is_alive()) {
-                    self.notes.push("The process executes another program now.".to_owned());
+                    self.notes.push(EXECUTES.to_owned());
                     return Ok((Outcome::Exited, recorder));
                 }
                 recorder = match self.look(recorder) {
@@ -166,27 +167,8 @@ impl Recording<'_> {
         }
     }
 
-    /// How much is left of the time that was given.
-    fn left(&self) -> Option<Duration> {
-        let passed = Duration::from_nanos(perf::now().saturating_sub(self.began));
-        self.args.time.map(|time| time.saturating_sub(passed))
-    }
-
     fn outcome(&self) -> Option<Outcome> {
-        if self.verdict.is_some() {
-            return Some(Outcome::Overlap);
-        }
-        if interrupt::happened() {
-            return Some(Outcome::Interrupted);
-        }
-        if self.has_enough() {
-            return Some(Outcome::Count);
-        }
-        self.left().is_some_and(|left| left.is_zero()).then_some(Outcome::Time)
-    }
-
-    fn has_enough(&self) -> bool {
-        self.args.count.is_some_and(|count| self.accesses >= count)
+        if self.verdict.is_some() { Some(Outcome::Overlap) } else { self.limits.reached(self.accesses) }
     }
 
     /// Takes what has come.
@@ -207,7 +189,7 @@ impl Recording<'_> {
             self.failed = Some(error);
             return ControlFlow::Break(());
         }
-        let is_enough = self.verdict.is_some() || self.has_enough();
+        let is_enough = self.verdict.is_some() || self.limits.has_enough(self.accesses);
         if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -261,10 +243,9 @@ impl Recording<'_> {
         self.reads.push_back(read);
         match recorder.add(&[At::Instruction(read.0)]) {
             Ok(since) => self.trap.gets_passes(Time(since.saturating_sub(self.began))),
-            Err(_) => self.notes.push(
-                "What may be lost updates could not be told for certain: the debug registers that it takes are in use."
-                    .to_owned(),
-            ),
+            // Once is enough, however often the variable moves.
+            Err(_) if !self.notes.iter().any(|note| note == UNTOLD) => self.notes.push(UNTOLD.to_owned()),
+            Err(_) => {}
         }
     }
 
@@ -306,12 +287,7 @@ impl Recording<'_> {
     fn end(mut self, recorder: Option<Recorder>, outcome: Outcome) -> Result<Status, Error> {
         let seconds = perf::now().saturating_sub(self.began) as f64 / 1e9;
         if let Some(mut recorder) = recorder {
-            if recorder.late() > 0 {
-                self.notes.push(format!(
-                    "{} threads were just being made when the watch began, and were watched a little later.",
-                    recorder.late()
-                ));
-            }
+            self.notes.extend(late(&recorder));
             self.lost += match outcome {
                 // What has come since is none of those that were wanted.
                 Outcome::Count | Outcome::Overlap => recorder.finish(&mut |_| ControlFlow::Continue(())),

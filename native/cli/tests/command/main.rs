@@ -7,6 +7,7 @@ mod core;
 mod errors;
 mod files;
 mod hold;
+mod innocent;
 mod look;
 mod pages;
 mod print;

@@ -335,7 +335,7 @@ impl<M> FlagTrap<M> {
     /// of something else than this map.
     pub fn dying(&mut self, target: &Target<'_>, at: Time, thread: u32, registers: &Registers<'_>) -> Option<Dying> {
         let goroutine = running(registers);
-        // Or it had checked before the watch was armed.
+        // Or its check was not seen: before the watch was armed, or while it paused.
         let of_what = self.seen_checking(goroutine).or_else(|| self.dying_unseen(target, thread, registers))?;
         Some(self.dies(at, goroutine, of_what, scene(target, thread, registers)))
     }
@@ -352,10 +352,12 @@ impl<M> FlagTrap<M> {
         Dying { goroutine, scene, kind, leaving, overlap }
     }
 
-    /// What a goroutine is for that has checked the byte, and whether on its way out: only there does a byte that
-    /// is clear lead to the fatal function.
+    /// What a goroutine is for that has last seen the byte so that it must die of it, and whether on its way out: only
+    /// there does a byte that is clear lead to the fatal function. Who has found the byte right, and is at that function
+    /// all the same, dies of another map.
     fn seen_checking(&self, goroutine: race::Goroutine) -> Option<(Kind, bool)> {
-        self.checked.get(&goroutine).map(|checked| (checked.kind, !checked.set))
+        let checked = self.checked.get(&goroutine).filter(|checked| checked.doomed)?;
+        Some((checked.kind, !checked.set))
     }
 
     /// Whether a goroutine whose check was not seen dies of this map, as its stack tells: what for, and

@@ -32,7 +32,7 @@ pub(super) struct Budget {
     stood: Spell,
     /// Somebody was held.
     held: Spell,
-    traps: u32,
+    traps: u64,
     /// When each thread was last let go.
     let_go: HashMap<i32, Instant>,
     /// The shortest time from there to its next trap. It is what a trap costs before we know of it and after.
@@ -117,7 +117,7 @@ impl Budget {
     }
 
     /// How many traps there were.
-    pub(super) fn traps(&self) -> u32 {
+    pub(super) fn traps(&self) -> u64 {
         self.traps
     }
 

@@ -16,6 +16,7 @@ use super::rescue::Rescues;
 use super::traps::{Met, Stopped, Traps};
 use crate::error::Error;
 use crate::interrupt;
+use crate::watch::limits::EXECUTES;
 use crate::watch::lines::Lines;
 use crate::watch::{Watch, WatchArgs};
 
@@ -52,6 +53,8 @@ pub(super) struct Catch<'a> {
     pub(super) overlaps: u64,
     /// The race that ended the watch.
     race: Option<RaceReport>,
+    /// Whether a goroutine has ended the process because of this map.
+    died: bool,
     pub(super) outcome: Option<Outcome>,
     pub(super) notes: Vec<String>,
 }
@@ -60,6 +63,7 @@ pub(super) struct Catch<'a> {
 pub(super) struct Ended {
     lines: Lines,
     race: Option<RaceReport>,
+    died: bool,
     summary: WatchSummary,
 }
 
@@ -88,6 +92,7 @@ impl<'a> Catch<'a> {
             accesses: 0,
             overlaps: 0,
             race: None,
+            died: false,
             outcome: None,
             notes: Vec::new(),
         })
@@ -126,7 +131,7 @@ impl<'a> Catch<'a> {
         match met {
             Met::Flag(stopped) => return self.touched(&stopped),
             Met::Fatal(stopped) => return self.dies(&stopped),
-            Met::Exec => self.notes.push("The process executes another program now.".to_owned()),
+            Met::Exec => self.notes.push(EXECUTES.to_owned()),
             Met::End => {}
         }
         self.outcome = Some(Outcome::Exited);
@@ -196,6 +201,10 @@ impl<'a> Catch<'a> {
     fn dies(&mut self, stopped: &Stopped) -> Result<(), Error> {
         let tid = stopped.tid;
         let at = self.now();
+        if self.traps.are_off() {
+            // Whoever was inside when they went off may be elsewhere by now.
+            self.trap.forget();
+        }
         let Some(dying) = self.trap.dying(&self.target, at, tid.cast_unsigned(), &|name| stopped.get(name)) else {
             self.pass(tid);
             return Ok(());
@@ -203,6 +212,7 @@ impl<'a> Catch<'a> {
         if self.rescue(stopped, &dying)? {
             return Ok(());
         }
+        self.died = true;
         self.show_dying(&dying, report::Step::Dies)?;
         self.traps.hold(tid, Instant::now(), Why::Met(None));
         if self.traps.all_stand() {
@@ -330,7 +340,7 @@ impl<'a> Catch<'a> {
         let summary = WatchSummary {
             outcome: self.outcome.unwrap_or(Outcome::Interrupted),
             accesses: self.accesses,
-            traps: self.traps.budget.traps().into(),
+            traps: self.traps.budget.traps(),
             overlaps: self.overlaps,
             rescued: self.rescues.as_ref().map_or(0, |rescues| rescues.rescued),
             seconds,
@@ -340,18 +350,18 @@ impl<'a> Catch<'a> {
             notes: self.notes,
         };
         drop(self.traps);
-        Ended { lines: self.lines, race: self.race, summary }
+        Ended { lines: self.lines, race: self.race, died: self.died, summary }
     }
 }
 
 impl Ended {
     /// Says how it ended.
     pub(super) fn report(self) -> Result<Status, Error> {
-        let Ended { mut lines, race, summary } = self;
+        let Ended { mut lines, race, died, summary } = self;
         if let Some(race) = &race {
             lines.race(race)?;
         }
-        let status = Status::found(summary.overlaps > 0);
+        let status = Status::found(summary.overlaps > 0 || died);
         lines.end(summary)?;
         Ok(status)
     }

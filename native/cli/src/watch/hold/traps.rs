@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use goprogram::Register;
+use nix::libc::SIGTRAP;
 use trap::{Error, Event, Registers, Tracer};
 
 use super::budget::Budget;
@@ -11,9 +12,6 @@ use super::points::{Owner, Points};
 
 /// How long to wait for a thread that won't stop: it waits in the kernel, and so is inside no map.
 const PATIENCE: Duration = Duration::from_millis(100);
-
-/// `SIGTRAP`, which is passed on where it is none of ours.
-const SIGTRAP: i32 = 5;
 
 /// What the process did.
 pub(super) enum Met {
@@ -121,6 +119,7 @@ impl<W> Traps<W> {
                 }
                 return Some(Met::Flag(Stopped { tid, registers }));
             }
+            // None of ours.
             Event::Trap { tid, .. } => self.pass(tid, SIGTRAP),
             Event::Signal { tid, signal } => self.pass(tid, signal),
             Event::Born { tid } => {
@@ -239,6 +238,11 @@ impl<W> Traps<W> {
             }
             Some(_) => false,
         }
+    }
+
+    /// Whether the traps on the byte are off.
+    pub(super) fn are_off(&self) -> bool {
+        self.rest.is_some()
     }
 
     /// For how long the traps were off.

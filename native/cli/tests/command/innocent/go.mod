@@ -1,0 +1,3 @@
+module innocent
+
+go 1.18
