@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -71,8 +72,13 @@ impl Signals {
         let Some(source) = self.source.take() else { return };
         let wishes = Arc::clone(&self.wishes);
         thread::spawn(move || {
-            while let Ok(info) = source.read_signal() {
-                let Some(info) = info else { continue };
+            loop {
+                let info = match source.read_signal() {
+                    Ok(Some(info)) => info,
+                    // The alarm that ends the tracer's waits, sent by somebody else.
+                    Ok(None) | Err(Errno::EINTR) => continue,
+                    Err(_) => return,
+                };
                 let Ok(signal) = Signal::try_from(info.ssi_signo.cast_signed()) else { continue };
                 let to_group = info.ssi_code == libc::SI_KERNEL;
                 match relation {

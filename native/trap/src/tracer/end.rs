@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::ptrace;
 use nix::unistd::Pid;
@@ -38,9 +39,15 @@ impl Tracer {
                 return None;
             }
             let mut status = 0;
-            // SAFETY: the kernel writes one int.
-            #[allow(unsafe_code)]
-            let found = unsafe { libc::waitpid(tid, &raw mut status, libc::__WALL) };
+            let found = loop {
+                // SAFETY: the kernel writes one int.
+                #[allow(unsafe_code)]
+                let found = unsafe { libc::waitpid(tid, &raw mut status, libc::__WALL) };
+                // The alarm of an earlier wait may still go off.
+                if found >= 0 || Errno::last() != Errno::EINTR {
+                    break found;
+                }
+            };
             if found != tid || !libc::WIFSTOPPED(status) {
                 return None;
             }

@@ -149,8 +149,8 @@ impl Tracer {
         Ok(())
     }
 
-    /// Waits for the next event, and takes note of the end of any other child of the calling thread. `None` at the deadline, after a [`Waker::wake`], and always once the process
-    /// has ended.
+    /// Waits for the next event, and takes note of the end of any other child of the calling thread. `None` at the
+    /// deadline, after a [`Waker::wake`], and always once the process has ended.
     pub fn wait(&mut self, deadline: Option<Instant>) -> Option<Event> {
         loop {
             if let Some(event) = self.due.pop_front() {
