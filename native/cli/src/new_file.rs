@@ -37,9 +37,12 @@ impl NewFile {
         let nameless = OpenOptions::new().write(true).custom_flags(libc::O_TMPFILE).mode(mode).open(folder);
         let file = match nameless {
             Ok(file) => Unfinished::Nameless(file),
-            Err(_) => {
-                let permissions = Permissions::from_mode(mode);
-                Unfinished::Named(tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?)
+            Err(nameless) => {
+                let named = tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(folder);
+                // What it says names a file that nobody has asked for.
+                let failed =
+                    |error: io::Error| if error.kind() == nameless.kind() { nameless } else { error.kind().into() };
+                Unfinished::Named(named.map_err(failed)?)
             }
         };
         Ok(NewFile { path: path.to_owned(), file })
@@ -113,7 +116,8 @@ mod tests {
         new.file().write_all(b"half").unwrap();
         drop(new);
         assert!(names(folder.path()).is_empty());
-        assert!(NewFile::create(&folder.path().join("no/new"), 0o666).is_err());
+        let error = NewFile::create(&folder.path().join("no/new"), 0o666).unwrap_err().to_string();
+        assert!(!error.contains(".tmp"), "{error}");
         assert!(NewFile::create(folder.path(), 0o666).is_err());
     }
 

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use clap::{Args, ColorChoice, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, ColorChoice, ValueEnum, ValueHint};
 use command::Status;
 
 use crate::arguments::process_number;
@@ -21,6 +21,9 @@ use crate::error::Error;
 use lines::Lines;
 use session::Session;
 use signals::{Relation, Signals};
+
+const USAGE: &str = "redhanded stakeout [OPTIONS] -- <COMMAND>...
+       redhanded stakeout [OPTIONS] --pid <PID>";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,10 +39,11 @@ Exit status with `--`: that of the program. With -p: 0 no race was found; 1 a ra
 
 // Options of `stakeout`. (No doc comment: it would become the command's description.)
 #[derive(Debug, Clone, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
+#[command(group(ArgGroup::new("whom").required(true).args(["pid", "command"])))]
 pub(crate) struct StakeoutArgs {
     /// A running process
-    #[arg(short, long, value_name = "PID", value_parser = process_number(), required_unless_present = "command", conflicts_with = "command")]
+    #[arg(short, long, value_name = "PID", value_parser = process_number())]
     pub(crate) pid: Option<i32>,
     /// The executable, where it is not found by itself
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
