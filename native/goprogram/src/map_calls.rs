@@ -56,13 +56,6 @@ impl MapCalls {
         self.calls.iter()
     }
 
-    /// The call that returns to an address.
-    #[must_use]
-    pub fn returning_to(&self, ret: LinkAddr) -> Option<&MapCall> {
-        let index = self.calls.binary_search_by_key(&ret, |call| call.ret).ok()?;
-        self.calls.get(index)
-    }
-
     /// Those that a function makes, given its first instruction.
     pub fn of(&self, caller: LinkAddr) -> impl Iterator<Item = &MapCall> {
         // A function's calls lie together, and after its first instruction.

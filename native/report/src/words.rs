@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-/// The map that a report is about.
+/// What a report is about: a map, or another variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Subject {
     /// The expression that named it, `main.shared`.
@@ -10,7 +10,7 @@ pub struct Subject {
     /// Its Go type, `map[int]int`.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// Address of its header.
+    /// Address of the map's header, or of the variable.
     #[serde(serialize_with = "hex")]
     pub address: u64,
     /// Version of the program's Go without the leading "go", `1.23.4`.
