@@ -18,7 +18,7 @@ impl AutopsyArgs {
         if context.unstopped {
             return Err(Error::Unstopped);
         }
-        let end = fatal::end(&context.target, context.registers, context.signal);
+        let end = fatal::end(&context.target, context.registers, context.signal).map_err(Error::Ending)?;
         let report = match &end {
             End::Map(fatal) => of_map(context, fatal),
             other => AutopsyReport {

@@ -78,6 +78,9 @@ pub enum Error {
     /// The threads must stand.
     #[error("an autopsy needs a process that stands still: give --stop, or a core with --core")]
     Unstopped,
+    /// The stacks are not all there.
+    #[error("what the process ended of can't be told: {0}")]
+    Ending(#[source] gotarget::Error),
     /// The answer cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),

@@ -86,7 +86,7 @@ pub struct SuspectList {
 pub struct PlaceLine {
     /// What it does with the map.
     pub kind: AccessKind,
-    /// The line that does it, and those from which the map, or what leads to it, is passed there.
+    /// The line that does it, and those that it is called from, inlined or with the map, or what leads to it.
     pub frames: Vec<Frame>,
 }
 

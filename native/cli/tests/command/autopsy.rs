@@ -65,6 +65,9 @@ fn a_race_of_a_map_is_told_with_its_suspects_and_places() {
         for kind in ["write", "delete", "clear"] {
             assert!(kinds.iter().any(|found| *found == kind), "{kind}: {kinds:?}");
         }
+        // A function that is inlined everywhere says nothing without those that it is inlined into.
+        let empties = |line: &str| line.contains("main.empty new.go") && line.contains("called by main.clearGlobal");
+        assert!(said.out.lines().any(empties), "{}", said.out);
         let suspects = json["suspects"]["suspects"].as_array().unwrap();
         assert!(suspects.iter().all(|suspect| suspect["goroutine"] != goid));
         assert!(!suspects[0]["evidence"].as_array().unwrap().is_empty());
@@ -92,6 +95,30 @@ fn another_end_than_a_map_s_is_named() {
     assert_eq!((said.status, said.err.as_str()), (0, ""), "{}", said.out);
     assert!(said.out.contains("No map: a panic ended the process: \"no such place\""), "{}", said.out);
     assert_eq!(autopsy(&dead, &["--json"]).json()[0]["end"]["kind"], "panic");
+}
+
+#[test]
+fn the_signal_that_came_is_named_and_not_the_one_that_the_runtime_sends_itself() {
+    for wanted in [(|minor| minor < 24) as fn(u32) -> bool, |_| true] {
+        let file = build_from("../../samples/locked", wanted, &[]);
+        let Some(dead) = die(Path::new("timeout"), &["--signal=SEGV", "0.5", file.to_str().unwrap()]) else { return };
+        let said = autopsy(&dead, &[]);
+        assert_eq!((said.status, said.err.as_str()), (0, ""), "{}", said.out);
+        assert!(said.out.contains("No map: signal 11 (SIGSEGV) ended the process"), "{}{}", said.out, dead.words);
+    }
+}
+
+#[test]
+fn a_core_that_lacks_the_stacks_is_no_other_end() {
+    let Some(dead) = die(&racing(|_| true, &[]), &["global", "write", "tight"]) else { return };
+    std::fs::OpenOptions::new().write(true).open(&dead.core).unwrap().set_len(1 << 16).unwrap();
+    let said = autopsy(&dead, &["--json"]);
+    assert_eq!((said.status, said.out.as_str()), (2, ""), "{}", said.err);
+    assert!(
+        said.err.contains("what the process ended of can't be told") && said.err.contains("cut off"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! What a process ends of, if it isn't a map.
 
+use std::ops::RangeInclusive;
+
 use goprogram::Register;
 
 use super::{Fatal, message, name, of_thread};
-use crate::argument;
+use crate::error::Error;
 use crate::expression::{At, Place};
 use crate::frames::UnwoundFrame;
 use crate::goroutine;
-use crate::memory::{RuntimeAddr, read_bytes};
+use crate::memory::{Cause, RuntimeAddr, read_bytes};
 use crate::registers::ThreadRegisters;
 use crate::stack::Pc;
 use crate::target::Target;
@@ -61,39 +63,68 @@ const FATAL: [&str; 2] = ["runtime.fatal", "runtime.throw"];
 /// Signals that a debugger stops a process with: a copy that it makes then has them, and it was not killed.
 const STOPS: [u64; 3] = [5, 19, 23];
 
+/// The numbers that Linux has for signals, and one of them.
+const SIGNALS: RangeInclusive<u64> = 1..=64;
+const SIGQUIT: u64 = 3;
+
 /// A goroutine that waits inside the fatal function for another one to be done with it is not the first.
 const WAITS: [&str; 2] = ["runtime.lock2", "runtime.futexsleep"];
 
 /// What a process that stands still, or is in a core, ends of. `signal` is what the core says that it was killed by.
-#[must_use]
-pub fn end(target: &Target<'_>, threads: &[ThreadRegisters], signal: Option<u64>) -> End {
+///
+/// # Errors
+/// The stacks don't show it, and one of them can't be read.
+pub fn end(target: &Target<'_>, threads: &[ThreadRegisters], signal: Option<u64>) -> Result<End, Error> {
     if let Some(fatal) = super::find(target, threads) {
-        return End::Map(Box::new(fatal));
+        return Ok(End::Map(Box::new(fatal)));
     }
     let walks: Vec<Walk> = threads.iter().map(|thread| Walk::new(target, thread)).collect();
     let fatal = walks.iter().find_map(|walk| Some((walk, walk.outermost(target, &FATAL)?)));
     if let Some((walk, depth)) = fatal {
-        return End::Fatal { message: message(target, &walk.frames, depth), scene: walk.scene(target, depth) };
+        return Ok(End::Fatal { message: message(target, &walk.frames, depth), scene: walk.scene(target, depth) });
     }
     if let Some((walk, depth)) = walks.iter().find_map(|walk| {
         walk.outermost(target, &["runtime.fatalpanic"])?;
         Some((walk, walk.outermost(target, &["runtime.gopanic"])?))
     }) {
-        return End::Panic { value: walk.panic_value(target), scene: walk.scene(target, depth) };
+        return Ok(End::Panic { value: walk.panic_value(target), scene: walk.scene(target, depth) });
     }
-    let killed = walks.iter().find_map(|walk| {
-        let died = walk.outermost(target, &["runtime.dieFromSignal", "runtime.crash"])?;
+    // A thread that died of a signal may have sent SIGQUIT to all others first, to have them show their stacks, and
+    // waits until they have.
+    let killed = walks.iter().filter_map(|walk| {
+        let ends = walk.outermost(target, &["runtime.dieFromSignal", "runtime.crash", "runtime.usleep"])?;
         let handler = walk.outermost(target, &["runtime.sighandler"])?;
-        let number = argument::entered_with(target, &walk.frames, handler, Register::Rax)?;
-        (died < handler).then_some((walk, number.value))
+        let number = walk.signal(target, handler + 1)?;
+        (ends < handler).then_some((walk, number))
     });
-    if let Some((walk, number)) = killed {
-        return End::Signal { signal: number, scene: walk.scene(target, 0) };
+    if let Some((walk, number)) = killed.min_by_key(|(_, number)| *number == SIGQUIT) {
+        return Ok(End::Signal { signal: number, scene: walk.scene(target, 0) });
     }
-    match (signal, walks.first()) {
+    // A process that dies of a map has a signal too: it sends that to itself.
+    threads.iter().try_for_each(|thread| readable(target, thread))?;
+    Ok(match (signal, walks.first()) {
         // The kernel puts the thread first that it killed the process for.
         (Some(signal), Some(walk)) if !STOPS.contains(&signal) => End::Signal { signal, scene: walk.scene(target, 0) },
         _ => End::Nothing,
+    })
+}
+
+/// Whether a thread's stack, and that of its goroutine, are there: a core that is cut off may lack them.
+fn readable(target: &Target<'_>, thread: &ThreadRegisters) -> Result<(), Error> {
+    // One that has ended has none.
+    let Some(sp) = thread.get(Register::Rsp).filter(|sp| *sp != 0) else { return Ok(()) };
+    target.pointer(RuntimeAddr(sp))?;
+    let stack = || {
+        let layout = target.program.runtime_layout()?.g;
+        let r14 = thread.get(Register::R14).unwrap_or(0);
+        let Some(g) = goroutine::of_thread(target, thread.tid, r14)? else { return Ok(()) };
+        let end = target.pointer(g.plus(layout.stack_hi))?;
+        target.pointer(RuntimeAddr(end.0.wrapping_sub(8))).map(drop)
+    };
+    match stack() {
+        // C code has other things in that register.
+        Err(Error::Unreadable(error)) if error.cause == Cause::CutOff => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
@@ -118,9 +149,9 @@ impl Walk {
         Walk { thread: thread.tid, goroutine, frames }
     }
 
-    /// The depth of the outermost frame of one of these functions.
+    /// The depth of the outermost frame of one of these functions, of which some are in assembly.
     fn outermost(&self, target: &Target<'_>, functions: &[&str]) -> Option<usize> {
-        let is_it = |frame| name(target, frame).is_some_and(|name| functions.contains(&name.as_str()));
+        let is_it = |frame| name(target, frame).is_some_and(|name| functions.contains(&name.trim_end_matches(".abi0")));
         self.frames.iter().rposition(is_it)
     }
 
@@ -128,6 +159,14 @@ impl Walk {
         let stack = self.frames.iter().skip(depth).map(|frame| frame.pc).collect();
         let goid = self.goroutine.and_then(|g| goroutine::goid(target, g).ok());
         Scene { thread: self.thread, goid, stack }
+    }
+
+    /// The number of the signal that `runtime.sigtrampgo` was called with, whose frame this is: it puts that aside,
+    /// above its return address.
+    fn signal(&self, target: &Target<'_>, depth: usize) -> Option<u64> {
+        let frame =
+            self.frames.get(depth).filter(|frame| name(target, frame).as_deref() == Some("runtime.sigtrampgo"))?;
+        target.uint(frame.pc.cfa, 4).ok().filter(|number| SIGNALS.contains(number))
     }
 
     /// What the goroutine has panicked with: the runtime keeps it while it panics.

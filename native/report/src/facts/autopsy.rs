@@ -132,15 +132,21 @@ pub(super) fn evidence_line(target: &Target<'_>, evidence: &Evidence) -> Evidenc
 
 /// The line of the program that a frame is at: also where that is inlined into others.
 fn program_line(target: &Target<'_>, pc: Pc) -> Option<Frame> {
+    program_lines(target, pc).into_iter().next()
+}
+
+/// The same, and those of the functions that it is inlined into.
+fn program_lines(target: &Target<'_>, pc: Pc) -> Vec<Frame> {
     let lines = stack::lines(target, pc);
-    lines.iter().find(|frame| !frame.is_runtime()).or(lines.first()).cloned().map(Frame::from)
+    let first = lines.iter().position(|frame| !frame.is_runtime()).unwrap_or(0);
+    lines.iter().skip(first).cloned().map(Frame::from).collect()
 }
 
 /// Where in the program a map can be written.
 pub fn places(target: &Target<'_>, places: &Places) -> PlaceList {
     let line = |place: &gotarget::places::Place| PlaceLine {
         kind: place.kind.into(),
-        frames: place.calls.iter().filter_map(|pc| program_line(target, *pc)).collect(),
+        frames: place.calls.iter().flat_map(|pc| program_lines(target, *pc)).collect(),
     };
     PlaceList { places: places.list.iter().map(line).collect(), others: places.others, any_type: places.any_type }
 }
