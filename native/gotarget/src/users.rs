@@ -7,12 +7,17 @@ use race::{Kind, Step};
 use crate::catch::{Caught, Scene};
 use crate::memory::RuntimeAddr;
 
+/// So many goroutines are told apart: a server makes one for each request.
+const MOST: usize = 256;
+
 /// The goroutines that have used a map, in the order in which they did so first.
 #[derive(Clone, Debug, Default)]
 pub struct Users {
     all: Vec<User>,
     /// Where each is among them.
     places: HashMap<(RuntimeAddr, Option<u64>), usize>,
+    /// How many accesses were by others, who came later.
+    by_others: u64,
 }
 
 /// A goroutine that has used a map.
@@ -50,8 +55,13 @@ impl Users {
             return;
         }
         let (g, goid) = (RuntimeAddr(caught.goroutine.0), caught.scene.goid);
+        let is_known = self.places.contains_key(&(g, goid));
+        if !is_known && self.all.len() >= MOST {
+            self.by_others += 1;
+            return;
+        }
         let place = *self.places.entry((g, goid)).or_insert(self.all.len());
-        if place == self.all.len() {
+        if !is_known {
             self.all.push(User { g, goid, uses: Vec::new() });
         }
         if let Some(user) = self.all.get_mut(place) {
@@ -59,7 +69,13 @@ impl Users {
         }
     }
 
-    /// All of them.
+    /// How many more accesses there were, by goroutines that came later than the first 256.
+    #[must_use]
+    pub fn by_others(&self) -> u64 {
+        self.by_others
+    }
+
+    /// The first 256 of them.
     #[must_use]
     pub fn all(&self) -> &[User] {
         &self.all
@@ -78,5 +94,36 @@ impl User {
             Some(used) => used.count += 1,
             None => self.uses.push(Use { kind, count: 1, scene }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use race::{Deed, Goroutine, Time};
+
+    use super::*;
+
+    fn write_by(goid: u64) -> Caught {
+        Caught {
+            at: Time(goid),
+            goroutine: Goroutine(0xc0_0000_0000 + goid),
+            kind: Kind::Assign,
+            deed: Deed { at: Time(goid), step: Step::Sets, before: Some(0), after: Some(1) },
+            scene: Scene { thread: 1, goid: Some(goid), stack: Vec::new() },
+            proven: None,
+            suspected: None,
+            inside: true,
+            entered: None,
+            left: false,
+        }
+    }
+
+    #[test]
+    fn a_goroutine_for_each_request_is_counted_and_not_kept() {
+        let mut users = Users::default();
+        (0..1000).chain(0..10).for_each(|goid| users.saw(write_by(goid)));
+        assert_eq!((users.all().len(), users.by_others()), (MOST, 1000 - MOST as u64));
+        let counts: Vec<u64> = users.all().iter().filter_map(|user| Some(user.writes()?.count)).collect();
+        assert_eq!((counts.iter().filter(|count| **count == 2).count(), counts.len()), (10, MOST));
     }
 }

@@ -85,6 +85,8 @@ pub struct UserList {
     pub seconds: f64,
     /// The goroutines, the busiest writers first.
     pub users: Vec<UserLine>,
+    /// How many more accesses there were, by goroutines that came later and are not listed.
+    pub by_others: u64,
     /// How many accesses were lost, by whomever.
     pub lost: u64,
 }
@@ -112,7 +114,7 @@ impl Report for UserList {
     const SCHEMA: &'static str = "redhanded.users/1";
 
     fn text(&self, palette: &Palette) -> String {
-        let UserList { seconds, users, lost } = self;
+        let UserList { seconds, users, by_others, lost } = self;
         let rows: Vec<Vec<String>> = users
             .iter()
             .flat_map(|user| {
@@ -125,6 +127,9 @@ impl Report for UserList {
         let nobody = if users.is_empty() { " nobody" } else { "" };
         let heading = format!("Who else used the map within {seconds:.1} s:{nobody}");
         let mut text = format!("{}\n{}", paint(palette.heading, &heading), columns("  ", &rows));
+        if *by_others > 0 {
+            text.push_str(&format!("  and {by_others} accesses by goroutines that came later\n"));
+        }
         if *lost > 0 {
             text.push_str(&format!("  {lost} accesses were lost: there may have been others\n"));
         }

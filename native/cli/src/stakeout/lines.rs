@@ -29,11 +29,12 @@ enum To {
 }
 
 impl Lines {
-    /// Reports go to a file if one is given, which is made now.
+    /// Reports go to a file if one is given. It is opened now, and what it holds is kept until [`Lines::begin`].
     pub(crate) fn new(json: bool, relation: Relation, color: ColorChoice, file: Option<&Path>) -> Result<Self, Error> {
         let to = match (file, relation) {
             (Some(path), _) => {
-                let file = File::create(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+                let opened = File::options().write(true).create(true).truncate(false).open(path);
+                let file = opened.map_err(|source| Error::File { path: path.to_owned(), source })?;
                 To::File(file, path.to_owned())
             }
             (None, Relation::Child) => To::Stderr,
@@ -45,6 +46,16 @@ impl Lines {
             To::File(..) => false,
         };
         Ok(Lines { to, json, palette: colour::palette_on(color, is_terminal), failed: None })
+    }
+
+    /// What the file held is of an earlier stakeout.
+    pub(crate) fn begin(&mut self) {
+        let To::File(file, _) = &self.to else { return };
+        // A pipe or a device holds nothing.
+        let emptied = file.metadata().and_then(|it| if it.is_file() { file.set_len(0) } else { Ok(()) });
+        if let Err(error) = emptied {
+            self.failed.get_or_insert(error);
+        }
     }
 
     pub(crate) fn show(&mut self, report: &impl Report) {

@@ -103,6 +103,7 @@ impl<'a> Session<'a> {
 
     /// Follows the process until it ends, or the user wants an end.
     pub(crate) fn follow(mut self) -> Result<Status, Error> {
+        self.lines.begin();
         loop {
             match self.next(None) {
                 // Somebody is caught: nothing keeps the process from its end any more.

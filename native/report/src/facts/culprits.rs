@@ -148,7 +148,7 @@ pub fn users(target: &Target<'_>, users: &Users, seconds: f64, lost: u64) -> Use
         };
         UserLine { goroutine: user.goid, g: user.g.0, uses: user.uses.iter().map(line).collect() }
     };
-    UserList { seconds, users: all.into_iter().map(line).collect(), lost }
+    UserList { seconds, users: all.into_iter().map(line).collect(), by_others: users.by_others(), lost }
 }
 
 fn of_suspect(

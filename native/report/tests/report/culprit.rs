@@ -52,6 +52,7 @@ fn users() -> UserList {
             UserLine { goroutine: Some(18), g: 0xc0_0000_6a80, uses },
             UserLine { goroutine: None, g: 0xc0_0000_7180, uses: other },
         ],
+        by_others: 0,
         lost: 0,
     }
 }
@@ -86,6 +87,8 @@ Read by goroutine unknown:
     assert_eq!(twins.matches("main.go:23 +").count(), 1, "{twins}");
     let lost = plain(&UserList { lost: 3, ..users() });
     assert!(lost.contains("\n  3 accesses were lost: there may have been others\n\nWrite by "), "{lost}");
+    let later = plain(&UserList { by_others: 44, ..users() });
+    assert!(later.contains("\n  and 44 accesses by goroutines that came later\n\nWrite by "), "{later}");
     let nobody = plain(&UserList { users: Vec::new(), ..users() });
     assert_eq!(nobody, "Who else used the map within 5.0 s: nobody\n");
 }

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl;
 use nix::sys::ptrace;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction, signal};
 use nix::unistd::Pid;
 
 use super::{Stand, State, Tracer};
@@ -73,6 +73,9 @@ pub enum End {
 /// What a shell makes of a process that a signal has ended: this and the signal's number.
 const BY_SIGNAL: i32 = 128;
 
+/// Nobody can say that it went well.
+const UNKNOWN: i32 = 2;
+
 impl End {
     /// Ends this process as that one has ended.
     pub fn pass_on(self) -> ! {
@@ -83,7 +86,7 @@ impl End {
                 // Ignored, as all are by the first process of a container.
                 BY_SIGNAL + signal
             }
-            End::Unknown => 0,
+            End::Unknown => UNKNOWN,
         };
         std::process::exit(status)
     }
@@ -91,6 +94,10 @@ impl End {
     /// Waits for the end of a child that nobody traces, and of any others until then.
     #[must_use]
     pub fn of_child(pid: i32) -> Self {
+        // Whoever ignores it, as those do whose starter did, is told of no end.
+        // SAFETY: no handler is set.
+        #[allow(unsafe_code)]
+        let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
         loop {
             let mut status = 0;
             // SAFETY: the kernel writes one int.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::{Ended, HURRY, child_of, is_stopped, let_go, signal, stake_out, start, waiting};
 use crate::sample::{Sample, build, build_with, check_unharmed, versions, wait_for};
+use crate::target::program;
 
 /// The samples that race, the words that Go ends them with, and who races.
 const RACES: [(&str, &str, [&str; 2]); 3] = [
@@ -88,8 +89,12 @@ fn a_process_that_runs_already_is_staked_out_too() {
 #[test]
 fn what_is_held_is_left_to_a_debugger_and_ends_with_a_signal() {
     let version = versions().pop().unwrap();
-    // Once started by redhanded, once by somebody else.
-    let child = start(&["--wait", "0", "--then", "hold"], build(&version, "clobber"), &HURRY);
+    // Once started by redhanded, which may have been started by somebody who ignores the ends of children; once by
+    // somebody else.
+    let mut command = Command::new("env");
+    command.arg("--ignore-signal=CHLD").arg(program()).args(["stakeout", "--wait", "0", "--then", "hold", "--"]);
+    command.arg(build(&version, "clobber")).args(HURRY).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
     let pid = child_of(&child);
     wait_for("a stop", || is_stopped(pid));
     let _ = Command::new("kill").args(["-CONT", &pid.to_string()]).status().unwrap();

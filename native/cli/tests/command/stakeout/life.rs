@@ -63,7 +63,12 @@ fn reports_go_to_a_file_that_is_asked_for() {
     // One that can't be made is said before the program starts.
     let said = redhanded(&["stakeout", "-o", "/no/such/folder/race.json", "--", "touch", file.to_str().unwrap()]);
     assert!(said.error().contains("/no/such/folder/race.json"));
+    // Where nothing is watched, an older report stays; a stakeout that begins has none yet.
+    let said = redhanded(&["stakeout", "-o", file.to_str().unwrap(), "-p", &i32::MAX.to_string()]);
+    assert!(said.error().contains(&i32::MAX.to_string()));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), lines);
+    let ended = Ended::of(start(&words, "true", &[]));
+    assert_eq!((ended.code(), std::fs::read_to_string(&file).unwrap()), (0, String::new()));
 }
 
 #[test]
