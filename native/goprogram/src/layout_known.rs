@@ -82,8 +82,8 @@ pub(crate) fn field(program: &Program, type_name: &str, field: &str) -> Result<u
             25 => 344,
             _ => 352,
         },
-        ("runtime.m", "vdsoSP") => vdso_sp(minor)?,
-        ("runtime.m", "vdsoPC") => vdso_sp(minor)? + 8,
+        ("runtime.m", "vdsoSP") => vdso_sp(minor),
+        ("runtime.m", "vdsoPC") => vdso_sp(minor) + 8,
         ("runtime.g", "waitsince") => runtime(program)?.g.goid + 16,
         ("runtime.g", "waiting") => runtime(program)?.g.gopc + 32,
         ("runtime.sudog", "waitlink") => {
@@ -111,16 +111,16 @@ pub(crate) fn field(program: &Program, type_name: &str, field: &str) -> Result<u
     Ok(offset)
 }
 
-/// Where an `m` keeps the stack pointer of a call into the vDSO. Of the versions before 1.21 it is not known.
-fn vdso_sp(minor: u32) -> Result<u64, Error> {
-    Ok(match minor {
-        ..=20 => return Err(Error::NoDwarf),
+/// Where an `m` keeps the stack pointer of a call into the vDSO.
+fn vdso_sp(minor: u32) -> u64 {
+    match minor {
+        ..=20 => 800,
         21 => 808,
         22 => 1120,
         23 => 856,
         24 => 904,
         _ => 896,
-    })
+    }
 }
 
 /// Up to 1.25 classic maps can be chosen by GOEXPERIMENT=noswissmap: they evacuate.

@@ -69,10 +69,6 @@ impl<'a> Descriptors<'a> {
     }
 
     fn key(&mut self, descriptor: RuntimeAddr) -> Result<Option<DynamicKey>, Error> {
-        // Up to Go 1.18 a field's offset has a flag in it.
-        if !self.target.program.version().at_least(1, 19) {
-            return Ok(None);
-        }
         let direct_in_flags = self.target.program.version().at_least(1, 26);
         let field = if direct_in_flags { self.layout.tflag } else { self.layout.kind };
         let direct = self.uint(descriptor, field, 1)? & DIRECT != 0;
@@ -124,6 +120,8 @@ impl<'a> Descriptors<'a> {
 
     fn field(&mut self, field: RuntimeAddr, depth: u32) -> Result<Option<KeyField>, Error> {
         let (name, ty, offset) = (self.uint(field, 0, 8)?, self.uint(field, 8, 8)?, self.uint(field, 16, 8)?);
+        // Up to Go 1.18 its lowest bit says whether the field is embedded (offsetAnon in src/runtime/type.go).
+        let offset = if self.target.program.version().at_least(1, 19) { offset } else { offset >> 1 };
         // A name begins with a byte of flags and its length.
         let name = self.uint(RuntimeAddr(name), 1, 2)?;
         let blank = name == u64::from(u16::from_le_bytes([1, b'_']));
