@@ -79,8 +79,8 @@ impl Wanted<'_> {
         let (ty, map) = parameters.map_or((None, None), |it| (argument(it.ty), argument(it.map)));
         let clue = if map == Some(self.header) {
             Clue::Trace
-        } else if ty.is_some_and(|ty| self.descriptors.contains(&ty)) {
-            // Those are the arguments, and the map is another one.
+        } else if ty.is_some_and(|ty| self.descriptors.contains(&ty)) || self.is_shared(&function) {
+            // Those are the arguments, and the map is another one; or nothing tells even its type.
             return None;
         } else {
             Clue::Wrote

@@ -81,6 +81,8 @@ pub(super) struct Wanted<'a> {
     places: Vec<Range<u64>>,
     /// The map functions that are used for maps of this type, and what they call in map code.
     map_code: Vec<Range<u64>>,
+    /// The map functions that the program calls for maps of other types too.
+    shared: HashSet<LinkAddr>,
     /// Where all that is.
     code: Range<u64>,
     /// The functions that write this map, or may, themselves or by those that they call: by their first
@@ -107,6 +109,7 @@ impl<'a> Wanted<'a> {
             leads: HashSet::new(),
             places: Vec::new(),
             map_code: Vec::new(),
+            shared: HashSet::new(),
             code: 0..0,
             writers: OnceCell::new(),
             returns: RefCell::default(),
@@ -114,6 +117,7 @@ impl<'a> Wanted<'a> {
         let mut types = MapTypes::new(target, descriptor);
         for call in target.program.map_calls().iter() {
             if !call.descriptor.is_none_or(|descriptor| types.may_be(target.bias.to_runtime(descriptor))) {
+                wanted.shared.insert(call.callee);
                 continue;
             }
             let leads = leads_to(target, call);
@@ -271,6 +275,12 @@ impl<'a> Wanted<'a> {
         let mut maps = self.words_in(stack, &(sp..end));
         call.parameters.iterator.is_some()
             && maps.any(|addr| stack.word(addr.wrapping_sub(8)).is_some_and(|word| self.is_descriptor(word)))
+    }
+
+    /// Whether a map function works on maps of other types too: what the program calls itself, where it does; what
+    /// that calls, always.
+    pub(super) fn is_shared(&self, function: &Function) -> bool {
+        function.name.contains(".(*") || self.shared.contains(&function.entry)
     }
 
     /// Whether a word may be the descriptor of the map's type.

@@ -37,6 +37,8 @@ fn caught(dead: &Dead) -> Option<Result<(), String>> {
         let stack = stack.collect::<Vec<_>>().join(" < ");
         format!("\n  goroutine {} {:?} {:?} {stack}", suspect.goroutine.goid, suspect.recent, suspect.evidence)
     });
+    // It has called the same function of the runtime, for a map of another type.
+    assert!(!seen.clone().any(|seen| seen.contains("main.outsider")), "{}", seen.collect::<String>());
     let is_other = first.is_some() && first != dying;
     Some(is_other.then_some(()).ok_or_else(|| format!("{dying:?} died, suspects:{}", seen.collect::<String>())))
 }

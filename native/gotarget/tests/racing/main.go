@@ -9,7 +9,9 @@
 //
 //   - holder holds it and runs, without a look at it,
 //
-//   - strangers write and read a map of their own, of the same type, all the time.
+//   - strangers write and read a map of their own, of the same type, all the time,
+//
+//   - outsider has written a map of another type, by the same function of the runtime, and waits since.
 //
 //     racing PLACE RACE PACE [KEEPERS]
 //
@@ -76,6 +78,8 @@ func main() {
 	go holder(m)
 	<-ready
 	go stranger()
+	<-ready
+	go outsider()
 	<-ready
 	var a, b func(int)
 	switch place {
@@ -155,6 +159,17 @@ func stranger() {
 			time.Sleep(time.Millisecond)
 		}
 	}
+}
+
+//go:noinline
+func outsider() {
+	names := map[int]string{}
+	for i := range [1000]int{} {
+		names[i] = "name"
+	}
+	seen += len(names)
+	ready <- true
+	<-never
 }
 
 //go:noinline
