@@ -74,7 +74,7 @@ impl Body {
 
     /// Where the value comes from that a register holds before an instruction.
     pub(crate) fn origin(&self, index: usize, register: Register) -> Option<Origin> {
-        let mut tracer = Tracer { body: self, factory: InstructionInfoFactory::new(), under_way: Vec::new() };
+        let mut tracer = Tracer { body: self, factory: InstructionInfoFactory::new(), seen: Vec::new() };
         match tracer.before(index, register) {
             Found::One(origin) => Some(origin),
             Found::Any | Found::Unknown => None,
@@ -167,7 +167,8 @@ impl Found {
     fn then(self, with: impl FnOnce(Origin) -> Option<Origin>) -> Found {
         match self {
             Found::One(origin) => with(origin).map_or(Found::Unknown, Found::One),
-            found => found,
+            // A loop that changes the value in every round, as one through a list, or nothing at all.
+            Found::Any | Found::Unknown => Found::Unknown,
         }
     }
 }
@@ -175,8 +176,8 @@ impl Found {
 struct Tracer<'a> {
     body: &'a Body,
     factory: InstructionInfoFactory,
-    /// Where the search has been at a place that several ways lead to.
-    under_way: Vec<(usize, Register)>,
+    /// What was found at the places that several ways lead to; nothing yet while the search is under way there.
+    seen: Vec<((usize, Register), Found)>,
 }
 
 impl Tracer<'_> {
@@ -201,13 +202,14 @@ impl Tracer<'_> {
                     Step::Ends(found) => return found,
                 },
                 several => {
-                    if self.under_way.contains(&(index, register)) {
-                        return Found::Any;
+                    if let Some((_, found)) = self.seen.iter().find(|(place, _)| *place == (index, register)) {
+                        return found.clone();
                     }
-                    if self.under_way.len() >= MOST_BRANCHES {
+                    let begin = self.seen.len();
+                    if begin >= MOST_BRANCHES {
                         return Found::Unknown;
                     }
-                    self.under_way.push((index, register));
+                    self.seen.push(((index, register), Found::Any));
                     let mut all = Found::Any;
                     for way in several {
                         let found = match self.step(*way, register) {
@@ -216,6 +218,9 @@ impl Tracer<'_> {
                         };
                         all = all.and(found);
                     }
+                    // Places in a loop that only leads back to this one have what this one has.
+                    let open = self.seen.iter_mut().skip(begin).filter(|(_, found)| *found == Found::Any);
+                    open.for_each(|(_, found)| *found = all.clone());
                     return all;
                 }
             }
@@ -391,6 +396,59 @@ mod tests {
         // mov rbx,rcx; 1: test rax,rax; jne 1b
         let around: [&[u8]; 4] = [&[0x48, 0x89, 0xcb], &[0x48, 0x85, 0xc0], &[0x75, 0xfb], &CALL];
         assert_eq!(origin(&around.concat(), Register::Rbx), entry(Register::Rcx));
+    }
+
+    #[test]
+    fn a_place_that_two_ways_come_from_is_no_loop() {
+        // test rax,rax; je 1f; nop; 1: bt edx,7; jae 2f; mov rbx,[rbx]; 2: as reflect.Value.MapIndex
+        let loads: [&[u8]; 7] = [
+            &[0x48, 0x85, 0xc0],
+            &[0x74, 0x01],
+            &[0x90],
+            &[0x0f, 0xba, 0xe2, 0x07],
+            &[0x73, 0x03],
+            &[0x48, 0x8b, 0x1b],
+            &CALL,
+        ];
+        assert_eq!(origin(&loads.concat(), Register::Rbx), None);
+        // test rax,rax; je 1f; nop; 1: bt edx,7; jb 3f; jmp 2f; 3: mov rbx,[rbx]; 2:
+        let other_order: [&[u8]; 8] = [
+            &[0x48, 0x85, 0xc0],
+            &[0x74, 0x01],
+            &[0x90],
+            &[0x0f, 0xba, 0xe2, 0x07],
+            &[0x72, 0x02],
+            &[0xeb, 0x03],
+            &[0x48, 0x8b, 0x1b],
+            &CALL,
+        ];
+        assert_eq!(origin(&other_order.concat(), Register::Rbx), None);
+        // The same, with nothing but another nop in place of the load.
+        let mut same = loads;
+        same[5] = &[0x0f, 0x1f, 0x00];
+        assert_eq!(origin(&same.concat(), Register::Rbx), entry(Register::Rbx));
+    }
+
+    #[test]
+    fn a_loop_that_goes_through_a_list_tells_nothing() {
+        // 1: test rax,rax; je 2f; mov rbx,[rbx]; jmp 1b; 2:
+        let list: [&[u8]; 5] = [&[0x48, 0x85, 0xc0], &[0x74, 0x05], &[0x48, 0x8b, 0x1b], &[0xeb, 0xf6], &CALL];
+        assert_eq!(origin(&[&[0x90][..], &list.concat()].concat(), Register::Rbx), None);
+        // With `add rbx,8` instead.
+        let array: [&[u8]; 5] = [&[0x48, 0x85, 0xc0], &[0x74, 0x06], &[0x48, 0x83, 0xc3, 0x08], &[0xeb, 0xf5], &CALL];
+        assert_eq!(origin(&[&[0x90][..], &array.concat()].concat(), Register::Rbx), None);
+        // nop; 1: test rax,rax; je 3f; test rcx,rcx; je 2f; nop; 2: jmp 1b; 3: the loop changes nothing.
+        let idle: [&[u8]; 8] = [
+            &[0x90],
+            &[0x48, 0x85, 0xc0],
+            &[0x74, 0x08],
+            &[0x48, 0x85, 0xc9],
+            &[0x74, 0x01],
+            &[0x90],
+            &[0xeb, 0xf3],
+            &CALL,
+        ];
+        assert_eq!(origin(&idle.concat(), Register::Rbx), entry(Register::Rbx));
     }
 
     #[test]
