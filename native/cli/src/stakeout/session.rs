@@ -212,6 +212,7 @@ impl<'a> Session<'a> {
         let status = self.status();
         let relation = self.relation;
         self.tracer.detach();
+        self.signals.stop_alone();
         say(&format!(
             "process {pid} is stopped just before its end. Look at it with `gdb -p {pid}`, `lldb -p {pid}` or \
              `dlv attach {pid}`; then let it end with `kill -CONT {pid}`"
@@ -219,10 +220,7 @@ impl<'a> Session<'a> {
         match relation {
             Relation::Other => Ok(status),
             // Without its parent the kernel would let it go on.
-            Relation::Child => {
-                self.signals.give_back_stops();
-                End::of_child(pid).pass_on()
-            }
+            Relation::Child => End::of_child(pid).pass_on(),
         }
     }
 

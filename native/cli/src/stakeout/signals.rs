@@ -45,6 +45,8 @@ pub(crate) struct Signals {
 struct Wishes {
     end: AtomicBool,
     stop: AtomicBool,
+    /// Whether to stop at once, without the program, which is stopped anyway.
+    stops_alone: AtomicBool,
 }
 
 impl Signals {
@@ -84,6 +86,10 @@ impl Signals {
                 match relation {
                     Relation::Child => {
                         if STOPS.contains(&signal) {
+                            if wishes.stops_alone.load(Ordering::SeqCst) {
+                                let _ = raise(Signal::SIGSTOP);
+                                continue;
+                            }
                             wishes.stop.store(true, Ordering::SeqCst);
                         }
                         // The terminal sends its signals to all of a job.
@@ -116,9 +122,9 @@ impl Signals {
         }
     }
 
-    /// Lets the terminal stop redhanded by itself: the program is stopped anyway.
-    pub(crate) fn give_back_stops(&self) {
-        let _ = SigSet::from_iter(STOPS).thread_unblock();
+    /// Lets the terminal stop redhanded by itself from now on: the program is stopped anyway.
+    pub(crate) fn stop_alone(&self) {
+        self.wishes.stops_alone.store(true, Ordering::SeqCst);
     }
 }
 

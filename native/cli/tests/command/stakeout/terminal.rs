@@ -61,6 +61,45 @@ fn ctrl_z_stops_both_and_both_go_on() {
 }
 
 #[test]
+fn ctrl_z_gives_the_terminal_back_while_a_program_is_held() {
+    let version = versions().pop().unwrap();
+    let sample = build(&version, "clobber");
+    // Whoever reads the signal may be one of two threads: once is not enough.
+    for _ in 0..5 {
+        let terminal = openpty(None, None).unwrap();
+        let slave = || Stdio::from(terminal.slave.try_clone().unwrap());
+        let mut command = Command::new("setsid");
+        command.args([
+            "--ctty",
+            "bash",
+            "-c",
+            "set -m; \"$0\" stakeout --wait 0 --then hold -- \"$1\" -hurry 250; echo \"it was $?\"; fg; echo \"then $?\"",
+        ]);
+        command.arg(program()).arg(&sample).stdin(slave()).stdout(slave()).stderr(slave());
+        let mut shell = command.spawn().unwrap();
+        drop(command);
+        let slave_kept = terminal.slave;
+        let mut keyboard = File::from(terminal.master.try_clone().unwrap());
+        let mut screen = BufReader::new(File::from(terminal.master));
+        let mut wait_for_line = |wanted: &str| {
+            let mut line = String::new();
+            while !line.contains(wanted) {
+                line.clear();
+                assert!(screen.read_line(&mut line).unwrap() > 0, "no {wanted}");
+            }
+        };
+        wait_for_line("is stopped just before its end");
+        keyboard.write_all(b"\x1a").unwrap();
+        wait_for_line(&format!("it was {}", 128 + Signal::SIGSTOP as i32));
+        // The shell lets the whole job go on, and so the program ends.
+        wait_for_line("fatal error: concurrent map writes");
+        wait_for_line("then 2");
+        assert!(shell.wait().unwrap().success());
+        drop(slave_kept);
+    }
+}
+
+#[test]
 fn ctrl_c_comes_once() {
     let version = versions().pop().unwrap();
     let terminal = openpty(None, None).unwrap();
