@@ -34,7 +34,7 @@ pub(crate) enum Error {
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
     /// A file cannot be written.
-    #[error("cannot write to {}: {source}; give a folder that you may write to", path.display())]
+    #[error("cannot write to {}: {source}; {}", path.display(), remedy(source))]
     File {
         /// Which one.
         path: PathBuf,
@@ -70,4 +70,12 @@ pub(crate) enum Error {
         /// The goroutine.
         goroutine: u64,
     },
+}
+
+/// What to do where a file cannot be written.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, or give another place",
+        _ => "give a folder that you may write to",
+    }
 }

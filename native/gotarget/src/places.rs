@@ -1,6 +1,6 @@
 //! Every place in the program that can write a map which a package variable leads to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use goprogram::{LinkAddr, MapCall, Origin, Root};
 use race::Kind;
@@ -26,8 +26,8 @@ pub struct Place {
 pub struct Places {
     /// Those that are known to, in the order of their addresses.
     pub list: Vec<Place>,
-    /// How many others write maps of its type, and the code doesn't tell which.
-    pub others: u64,
+    /// Others that write maps of its type, and the code doesn't tell which; package main's first.
+    pub others: Vec<Place>,
     /// How many write maps of any type: generic code and package reflect.
     pub any_type: u64,
 }
@@ -54,7 +54,7 @@ struct Way<'a> {
 pub fn of(target: &Target<'_>, header: RuntimeAddr, descriptor: Option<RuntimeAddr>) -> Places {
     let mut types = MapTypes::new(target, descriptor);
     let mut found = HashMap::<LinkAddr, Place>::new();
-    let mut others = HashSet::new();
+    let mut others = HashMap::new();
     let mut places = Places::default();
     let mut ways = Vec::new();
     for write in target.program.map_calls().iter().filter(|call| call.function.write) {
@@ -67,7 +67,7 @@ pub fn of(target: &Target<'_>, header: RuntimeAddr, descriptor: Option<RuntimeAd
             }
             Some(_) => {}
         }
-        others.insert(write.ret);
+        others.insert(write.ret, Place { kind, calls: vec![pc(target, write.ret)] });
         let Some(origin) = &write.map else { continue };
         let way = Way { write, calls: vec![write.ret], function: write.caller, origin: origin.clone() };
         ways.extend(settle(target, header, kind, way, &mut found, &mut others));
@@ -87,10 +87,21 @@ pub fn of(target: &Target<'_>, header: RuntimeAddr, descriptor: Option<RuntimeAd
         }
         ways = next;
     }
-    places.others = others.len() as u64;
-    places.list = found.into_values().collect();
-    places.list.sort_by_key(|place| place.calls.first().map(|pc| pc.addr));
+    places.others = in_order(others);
+    // The linker puts a package behind those that it imports: the program's own come first so.
+    places.others.reverse();
+    places.list = in_order(found);
     places
+}
+
+fn in_order(places: HashMap<LinkAddr, Place>) -> Vec<Place> {
+    let mut list: Vec<Place> = places.into_values().collect();
+    list.sort_by_key(|place| place.calls.first().map(|pc| pc.addr));
+    list
+}
+
+fn pc(target: &Target<'_>, ret: LinkAddr) -> Pc {
+    Pc { addr: target.bias.to_runtime(ret), cfa: RuntimeAddr(0), is_return: true }
 }
 
 /// Takes a way that has come to a package variable; one that comes from a parameter is given back.
@@ -100,14 +111,13 @@ fn settle<'a>(
     kind: Kind,
     way: Way<'a>,
     found: &mut HashMap<LinkAddr, Place>,
-    others: &mut HashSet<LinkAddr>,
+    others: &mut HashMap<LinkAddr, Place>,
 ) -> Option<Way<'a>> {
     let Root::Static(root) = way.origin.root else { return Some(way) };
     let leads = argument::follow(target, &way.origin, target.bias.to_runtime(root).0);
     let direct = way.calls.len() == 1;
     if leads == Some(header.0) {
-        let pc = |ret: &LinkAddr| Pc { addr: target.bias.to_runtime(*ret), cfa: RuntimeAddr(0), is_return: true };
-        let calls = way.calls.iter().map(pc).collect();
+        let calls = way.calls.iter().map(|ret| pc(target, *ret)).collect();
         found.entry(way.write.ret).or_insert(Place { kind, calls });
         others.remove(&way.write.ret);
     } else if direct && leads.is_some() {

@@ -95,8 +95,8 @@ pub struct PlaceLine {
 pub struct PlaceList {
     /// Those that are known to.
     pub places: Vec<PlaceLine>,
-    /// How many others write maps of its type, and the code doesn't tell which.
-    pub others: u64,
+    /// Others that write maps of its type, and the code doesn't tell which; package main's first.
+    pub others: Vec<PlaceLine>,
     /// How many write maps of any type.
     pub any_type: u64,
 }
@@ -121,6 +121,8 @@ pub struct AutopsyReport {
 /// So many suspects are shown with their stacks, and so many places; the JSON has all.
 const SHOWN: usize = 5;
 const PLACES: usize = 50;
+/// So many of the places that may be meant.
+const OTHERS: usize = 10;
 
 /// So many things that speak against a suspect are shown; the JSON has all.
 const CLUES: usize = 3;
@@ -236,24 +238,30 @@ impl PlaceList {
             count => format!("{count} places in the program are known to write this map"),
         };
         let mut text = format!("{}\n", paint(palette.heading, &heading));
-        let rows: Vec<Vec<String>> = places.iter().take(PLACES).map(PlaceLine::row).collect();
-        text.push_str(&columns("  ", &rows));
-        if let Some(more) = places.len().checked_sub(PLACES).filter(|more| *more > 0) {
-            text.push_str(&format!("  … and {more} more, which --json has\n"));
-        }
-        let rest = [(others, "of its type"), (any_type, "of any type")];
-        for (count, which) in rest.into_iter().filter(|(count, _)| **count > 0) {
+        text.push_str(&PlaceLine::rows("  ", places, PLACES));
+        let rest = [(others.len() as u64, "of its type", others.as_slice()), (*any_type, "of any type", &[])];
+        for (count, which, known) in rest.into_iter().filter(|(count, ..)| *count > 0) {
             let more = match count {
                 1 => format!("1 other place writes a map {which}: whether it is this one, the code doesn't tell"),
                 _ => format!("{count} other places write maps {which}: whether it is this one, the code doesn't tell"),
             };
-            text.push_str(&format!("  {}\n", paint(palette.faint, &more)));
+            text.push_str(&format!("  {}\n{}", paint(palette.faint, &more), PlaceLine::rows("    ", known, OTHERS)));
         }
         text
     }
 }
 
 impl PlaceLine {
+    /// The first of them, as lines.
+    fn rows(indent: &str, places: &[PlaceLine], most: usize) -> String {
+        let rows: Vec<Vec<String>> = places.iter().take(most).map(PlaceLine::row).collect();
+        let mut text = columns(indent, &rows);
+        if let Some(more) = places.len().checked_sub(most).filter(|more| *more > 0) {
+            text.push_str(&format!("{indent}… and {more} more, which --json has\n"));
+        }
+        text
+    }
+
     fn row(&self) -> Vec<String> {
         let mut frames = self.frames.iter().map(Frame::short);
         let first = frames.next().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use goprogram::Program;
 use gotarget::fatal::{End, Scene};
-use gotarget::places::Places;
+use gotarget::places::{Place, Places};
 use gotarget::stack::{self, Pc};
 use gotarget::suspects::{Clue, Evidence, Recent, Suspect, Suspects};
 use gotarget::{Limits, Target, Values};
@@ -144,11 +144,12 @@ fn program_lines(target: &Target<'_>, pc: Pc) -> Vec<Frame> {
 
 /// Where in the program a map can be written.
 pub fn places(target: &Target<'_>, places: &Places) -> PlaceList {
-    let line = |place: &gotarget::places::Place| PlaceLine {
+    let line = |place: &Place| PlaceLine {
         kind: place.kind.into(),
         frames: place.calls.iter().flat_map(|pc| program_lines(target, *pc)).collect(),
     };
-    PlaceList { places: places.list.iter().map(line).collect(), others: places.others, any_type: places.any_type }
+    let lines = |places: &[Place]| places.iter().map(line).collect();
+    PlaceList { places: lines(&places.list), others: lines(&places.others), any_type: places.any_type }
 }
 
 /// What can't be told of a program that was stripped.

@@ -47,7 +47,7 @@ fn autopsy() -> AutopsyReport {
                 PlaceLine { kind: AccessKind::Write, frames: vec![frame("main.writerA", 20)] },
                 PlaceLine { kind: AccessKind::Delete, frames: vec![frame("main.drop", 9), frame("main.main", 50)] },
             ],
-            others: 1,
+            others: vec![PlaceLine { kind: AccessKind::Write, frames: vec![frame("main.fill", 70)] }],
             any_type: 0,
         }),
         check: None,
@@ -85,6 +85,7 @@ One of 9 goroutines is suspect
   write   main.writerA main.go:20
   delete  main.drop main.go:9      called by main.main main.go:50
   1 other place writes a map of its type: whether it is this one, the code doesn't tell
+    write  main.fill main.go:70
 
 note: something is missing
 ==================
@@ -93,7 +94,7 @@ note: something is missing
     let json = json(&autopsy());
     assert_eq!(json["fatal"]["access"]["goroutine"], 19);
     assert_eq!(json["suspects"]["suspects"][0]["evidence"][0]["clue"], "inside");
-    assert_eq!(json["places"]["others"], 1);
+    assert_eq!(json["places"]["others"][0]["frames"][0]["function"], "main.fill");
 }
 
 #[test]

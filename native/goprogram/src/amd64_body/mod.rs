@@ -1,9 +1,11 @@
 //! A function's code, and where in it a value comes from: found by following a register backwards.
 
+mod frame;
+
 use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind};
 
 use crate::amd64::{Code, Place, writes};
-use crate::amd64_origin::{MOST_LOADS, Origin, Root};
+use crate::amd64_origin::{Origin, Root};
 use crate::{Function, LinkAddr, Program, Register};
 
 /// So many branches are followed for one value.
@@ -74,53 +76,17 @@ impl Body {
 
     /// Where the value comes from that a register holds before an instruction.
     pub(crate) fn origin(&self, index: usize, register: Register) -> Option<Origin> {
-        let mut tracer = Tracer { body: self, factory: InstructionInfoFactory::new(), seen: Vec::new() };
+        self.trace(index, register, true)
+    }
+
+    /// The same. `joins` says whether ways may meet that have a value from different places, in a register and put
+    /// aside.
+    fn trace(&self, index: usize, register: Register, joins: bool) -> Option<Origin> {
+        let mut tracer = Tracer { body: self, factory: InstructionInfoFactory::new(), seen: Vec::new(), joins };
         match tracer.before(index, register) {
             Found::One(origin) => Some(origin),
             Found::Any | Found::Unknown => None,
         }
-    }
-
-    /// The same, also through a word of the function's own frame that is written in one place only: a value that
-    /// the compiler had to put aside.
-    pub(crate) fn lasting_origin(&self, index: usize, register: Register) -> Option<Origin> {
-        let mut origin = self.origin(index, register)?;
-        for _ in 0..MOST_LOADS {
-            let (Root::Stack, Some((slot, loads))) = (origin.root, origin.loads.split_first()) else { break };
-            let rest = Origin { root: Root::Stack, loads: loads.to_vec(), add: origin.add };
-            origin = self.put_aside(*slot)?.then(&rest)?;
-        }
-        Some(origin)
-    }
-
-    /// What the only instruction writes that writes to the word `slot` bytes above the stack pointer.
-    fn put_aside(&self, slot: i64) -> Option<Origin> {
-        let mut only = None;
-        // What comes before the frame is made, or grows the stack, has another stack pointer.
-        let body = self.instructions.iter().enumerate().skip(self.begin).take(self.grow.saturating_sub(self.begin));
-        for (index, instruction) in body {
-            let place = Place::of(instruction);
-            let own = place.base == iced_x86::Register::RSP;
-            let writes = own && instruction.op0_kind() == OpKind::Memory;
-            let takes_address = own && instruction.mnemonic() == Mnemonic::Lea;
-            let begin = place.disp.cast_signed();
-            let size = if takes_address { 1 } else { i64::try_from(instruction.memory_size().size()).unwrap_or(8) };
-            if !(writes || takes_address) || slot.saturating_add(8) <= begin || begin.saturating_add(size) <= slot {
-                continue;
-            }
-            let plain = instruction.mnemonic() == Mnemonic::Mov
-                && begin == slot
-                && instruction.op1_kind() == OpKind::Register
-                && instruction.op1_register().is_gpr64()
-                && place.index == iced_x86::Register::None;
-            match (plain, only) {
-                (true, None) => only = Some((index, Register::of(instruction.op1_register())?)),
-                _ if changes(instruction) || takes_address => return None,
-                _ => {}
-            }
-        }
-        let (index, register) = only?;
-        self.origin(index, register)
     }
 
     /// Every direct call: which instruction, where it leads and where it returns to.
@@ -135,11 +101,6 @@ impl Body {
         let first = self.jumps.partition_point(|(to, _)| *to < index);
         self.jumps.iter().skip(first).take_while(move |(to, _)| *to == index).map(|(_, from)| *from)
     }
-}
-
-/// Whether an instruction may change its first operand.
-fn changes(instruction: &Instruction) -> bool {
-    !matches!(instruction.mnemonic(), Mnemonic::Cmp | Mnemonic::Test | Mnemonic::Bt | Mnemonic::Nop)
 }
 
 fn is_call(instruction: &Instruction) -> bool {
@@ -178,6 +139,8 @@ struct Tracer<'a> {
     factory: InstructionInfoFactory,
     /// What was found at the places that several ways lead to; nothing yet while the search is under way there.
     seen: Vec<((usize, Register), Found)>,
+    /// Whether ways may meet that have a value from different places.
+    joins: bool,
 }
 
 impl Tracer<'_> {
@@ -216,7 +179,12 @@ impl Tracer<'_> {
                             Step::Goes(on) => self.before(*way, on),
                             Step::Ends(found) => found,
                         };
-                        all = all.and(found);
+                        all = match (all, found) {
+                            (Found::One(one), Found::One(other)) if self.joins && one != other => {
+                                self.body.same(one, other)
+                            }
+                            (all, found) => all.and(found),
+                        };
                     }
                     // Places in a loop that only leads back to this one have what this one has.
                     let open = self.seen.iter_mut().skip(begin).filter(|(_, found)| *found == Found::Any);
@@ -374,6 +342,25 @@ mod tests {
         // lea rdi,[rsp+0x10]: whoever gets that may write there.
         let shared = [&PUT_ASIDE[..], &[0x48, 0x8d, 0x7c, 0x24, 0x10], &CALL, &TAKE, &CALL].concat();
         assert_eq!(both(&shared, Register::Rbx), (slot, None));
+    }
+
+    #[test]
+    fn what_one_way_has_put_aside_and_the_other_still_has_is_the_same() {
+        // mov rdx,rbx; test rax,rax; jne 1f; call; mov rdx,[rsp+0x10]; 1: mov rbx,rdx; call: as around an inlined
+        // sync.Mutex.Lock.
+        let begin: [&[u8]; 2] = [&[0x48, 0x89, 0xda], &[0x48, 0x85, 0xc0]];
+        let end: [&[u8]; 4] = [&CALL, &[0x48, 0x8b, 0x54, 0x24, 0x10], &[0x48, 0x89, 0xd3], &CALL];
+        let before = [&PUT_ASIDE[..], &begin.concat(), &[0x75, 0x0a], &end.concat()].concat();
+        let slot = Some(Origin { root: Root::Stack, loads: vec![0x10], add: 0 });
+        assert_eq!(both(&before, Register::Rbx), (slot, entry(Register::Rbx)));
+        // Put aside on the one way only, the other one's frame has something else there.
+        let (frame, put) = PUT_ASIDE.split_at(4);
+        let after = [frame, &begin.concat(), &[0x75, 0x0f], put, &end.concat()].concat();
+        assert_eq!(both(&after, Register::Rbx), (entry(Register::Rbx), entry(Register::Rbx)));
+        // mov rdx,rcx: another value.
+        let mut other = before.clone();
+        other[9..12].copy_from_slice(&[0x48, 0x89, 0xca]);
+        assert_eq!(both(&other, Register::Rbx), (None, None));
     }
 
     #[test]
