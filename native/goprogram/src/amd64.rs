@@ -24,6 +24,8 @@ pub enum Op {
 pub enum Role {
     /// A read whose value is only tested.
     Check,
+    /// A read whose value nobody uses: it faults where a pointer is nil.
+    NilCheck,
     /// A read whose value is modified and stored back, also if it is tested in between.
     ToggleLoad,
     /// A write.
@@ -270,6 +272,16 @@ pub(crate) mod tests {
         assert_eq!((access.base, access.disp), (Some(Register::Rip), 0x10));
         assert_eq!(access.effective_address(&|_| 0x55_0000_1007), Some(0x55_0000_1017));
         assert_eq!((access.role, access.value), (Role::Check, ValueSource::ZeroFlag { mask: 0xff }));
+    }
+
+    #[test]
+    fn a_check_for_nil_is_no_other_read() {
+        let role = |bytes: &[u8]| first(bytes).unwrap().role;
+        assert_eq!(role(&[0x84, 0x00]), Role::NilCheck); // test %al,(%rax)
+        assert_eq!(role(&[0x84, 0x42, 0x10]), Role::NilCheck); // test %al,0x10(%rdx)
+        assert_eq!(role(&[0x84, 0x0a]), Role::Check); // test %cl,(%rdx)
+        assert_eq!(role(&[0xf6, 0x00, 0x01]), Role::Check); // testb $0x1,(%rax)
+        assert_eq!(role(&[0x80, 0x38, 0x00]), Role::Check); // cmpb $0x0,(%rax)
     }
 
     #[test]

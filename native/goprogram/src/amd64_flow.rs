@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use iced_x86::{ConditionCode, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind};
 
 use crate::amd64::{reads, writes};
-use crate::amd64_graph::Graph;
+use crate::amd64_graph::{Between, Graph};
 use crate::amd64_value::is_immediate;
 use crate::{Function, LinkAddr, Program};
 
@@ -35,17 +35,17 @@ pub struct Derivation {
 }
 
 impl Program {
-    /// Whether a goroutine that has made the access ending at `first`, and next of all on the same memory the one
-    /// ending at `second`, has gone straight from one to the other in one call of one function, and can't have
-    /// synchronised with anyone on its way: there is no call and no atomic operation but loads on any.
+    /// What a goroutine that has made the access ending at `first`, and next of all on the same memory the one
+    /// ending at `second`, has done in between, if it has gone straight from one to the other in one call of one
+    /// function, and can't have let anyone go on: there is no call and no atomic operation but loads on any way.
     ///
-    /// Where the code doesn't tell, the answer is no.
-    pub fn is_stretch(&self, first: LinkAddr, second: LinkAddr) -> bool {
+    /// Where the code doesn't tell, the answer is `None`.
+    pub fn stretch(&self, first: LinkAddr, second: LinkAddr) -> Option<Between> {
         let function = |after: LinkAddr| self.function_at(LinkAddr(after.0.wrapping_sub(1)));
         let found = function(first).zip(function(second)).filter(|(a, b)| a == b);
-        let Some(graph) = found.and_then(|(function, _)| Graph::of(self, &function)) else { return false };
-        let numbers = graph.ending_at(first).zip(graph.ending_at(second));
-        numbers.is_some_and(|(first, second)| graph.is_stretch(first, second))
+        let graph = found.and_then(|(function, _)| Graph::of(self, &function))?;
+        let (first, second) = graph.ending_at(first).zip(graph.ending_at(second))?;
+        graph.stretch(first, second)
     }
 
     /// How the value that a goroutine stored came about from the one that it had read last at the instruction that

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind};
+use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind, UsedMemory};
 
-use crate::amd64::{Code, Place, writes};
+use crate::amd64::{Code, Place, reads, writes};
 use crate::{Function, LinkAddr, Program};
 
 /// A function's instructions, by their numbers in the order of their addresses, and which may follow which.
@@ -13,6 +13,15 @@ pub(crate) struct Graph {
     next: Vec<Vec<usize>>,
     /// The number of the instruction that ends at an address.
     ends: HashMap<u64, usize>,
+}
+
+/// What a goroutine does on its straight way from one access to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Between {
+    /// It loads something. That may be an atomic load, by which it learns of what others have done until then.
+    Loads,
+    /// Nothing by which it could learn of anything.
+    Nothing,
 }
 
 /// The instructions that lie on the ways from one to others.
@@ -130,32 +139,42 @@ impl Graph {
         self.ways(&[0], Some(without), to).is_some() || to.contains(&0)
     }
 
-    /// Whether a goroutine that has made the access with the number `first`, and next of all on the same memory the
-    /// one with the number `second`, has gone straight from one to the other, and can't have synchronised with
-    /// anyone on its way.
-    pub(crate) fn is_stretch(&self, first: usize, second: usize) -> bool {
-        let Some((from, to)) = self.instruction(first).zip(self.instruction(second)) else { return false };
+    /// What a goroutine that has made the access with the number `first`, and next of all on the same memory the one
+    /// with the number `second`, has done on its way from one to the other; `None` if it need not have gone straight,
+    /// or may have let anyone go on.
+    pub(crate) fn stretch(&self, first: usize, second: usize) -> Option<Between> {
+        let (from, to) = self.instruction(first).zip(self.instruction(second))?;
         let place = Place::of(from);
         // They touch the same bytes, whatever the registers hold; and who has come to the second has come by the
         // first, in the same call: it would have been seen there.
         let is_same = place == Place::of(to) && from.memory_size().size() == to.memory_size().size();
         if first == second || !is_same || self.avoids(first, &[second]) {
-            return false;
+            return None;
         }
-        let Some(ways) = self.ways(self.followers(first), Some(first), &[second]) else { return false };
+        let ways = self.ways(self.followers(first), Some(first), &[second])?;
         let mut factory = InstructionInfoFactory::new();
         let mut moves = |instruction: &Instruction| {
             let used = factory.info(instruction).used_registers();
             used.iter().any(|used| writes(used.access()) && place.depends_on(used.register()))
         };
-        let mut between = ways.instructions().filter_map(|number| self.instruction(number));
-        !moves(from) && between.all(|instruction| !may_synchronise(instruction) && !moves(instruction))
+        let between = || ways.instructions().filter_map(|number| self.instruction(number));
+        if moves(from) || between().any(|instruction| may_let_go(instruction) || moves(instruction)) {
+            return None;
+        }
+        let loads = between().any(|instruction| factory.info(instruction).used_memory().iter().any(is_load));
+        Some(if loads { Between::Loads } else { Between::Nothing })
     }
 }
 
-/// Whether an instruction may be part of a synchronisation between goroutines. In Go that takes a call, or an atomic
-/// operation; of those only loads need no locked instruction.
-fn may_synchronise(instruction: &Instruction) -> bool {
+/// Whether an instruction reads memory that may be another goroutine's too: not a slot of the own frame.
+fn is_load(memory: &UsedMemory) -> bool {
+    let is_slot = memory.base() == iced_x86::Register::RSP && memory.index() == iced_x86::Register::None;
+    reads(memory.access()) && !is_slot
+}
+
+/// Whether an instruction may be part of a synchronisation by which others go on. In Go that takes a call, or an atomic
+/// operation; of those only loads, which let nobody go on, need no locked instruction.
+fn may_let_go(instruction: &Instruction) -> bool {
     let exchanges = instruction.mnemonic() == Mnemonic::Xchg
         && (0..instruction.op_count()).any(|operand| instruction.op_kind(operand) == OpKind::Memory);
     let plain = matches!(
@@ -192,11 +211,15 @@ mod tests {
         Graph::new(&Code { start: 0x1000, bytes }, &|target| target == 0x2000)
     }
 
-    /// Whether a stretch leads from the access that ends at one offset to the one that ends at another.
-    fn is_stretch(bytes: &[u8], first: u64, second: u64) -> bool {
+    /// The stretch that leads from the access that ends at one offset to the one that ends at another.
+    fn stretch(bytes: &[u8], first: u64, second: u64) -> Option<Between> {
         let graph = graph(bytes).unwrap();
         let number = |offset| graph.ending_at(LinkAddr(0x1000 + offset)).unwrap();
-        graph.is_stretch(number(first), number(second))
+        graph.stretch(number(first), number(second))
+    }
+
+    fn is_stretch(bytes: &[u8], first: u64, second: u64) -> bool {
+        stretch(bytes, first, second).is_some()
     }
 
     const LOAD: [u8; 4] = [0x48, 0x8b, 0x53, 0x08]; // mov 0x8(%rbx),%rdx
@@ -226,6 +249,18 @@ mod tests {
         assert!(!with(&[0xff, 0xd0])); // call *%rax
         assert!(!with(&[0x48, 0x89, 0xc3])); // mov %rax,%rbx: another place
         assert!(!with(&[0xb3, 0x01])); // mov $0x1,%bl
+    }
+
+    #[test]
+    fn by_a_load_it_may_learn_of_others() {
+        let with = |between: &[u8]| stretch(&[&LOAD[..], between, &STORE, &RET].concat(), 4, 8 + between.len() as u64);
+        assert_eq!(with(&RAISE), Some(Between::Nothing));
+        assert_eq!(with(&[0x8b, 0x0e]), Some(Between::Loads)); // mov (%rsi),%ecx
+        assert_eq!(with(&[0x83, 0x3e, 0x00]), Some(Between::Loads)); // cmpl $0x0,(%rsi)
+        assert_eq!(with(&[0x89, 0x0e]), Some(Between::Nothing)); // mov %ecx,(%rsi)
+        assert_eq!(with(&[0x8d, 0x0e]), Some(Between::Nothing)); // lea (%rsi),%ecx
+        assert_eq!(with(&[0x8b, 0x4c, 0x24, 0x10]), Some(Between::Nothing)); // mov 0x10(%rsp),%ecx
+        assert_eq!(with(&[0x8b, 0x0c, 0x34]), Some(Between::Loads)); // mov (%rsp,%rsi,1),%ecx
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a value that was read from memory is for: found by following it through the next instructions.
 
-use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind};
+use iced_x86::{Code as Opcode, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind};
 
 use crate::amd64::{Code, Place, Role, reads, writes};
 
@@ -19,6 +19,7 @@ enum Fate {
 /// The role of a read that `instruction` makes.
 pub(crate) fn of_read(code: &Code<'_>, instruction: &Instruction) -> Role {
     match instruction.mnemonic() {
+        Mnemonic::Test if is_nil_check(instruction) => return Role::NilCheck,
         Mnemonic::Cmp | Mnemonic::Test | Mnemonic::Bt => return Role::Check,
         Mnemonic::Mov | Mnemonic::Movzx | Mnemonic::Movsx | Mnemonic::Movsxd => {}
         _ => return Role::Other,
@@ -33,6 +34,14 @@ pub(crate) fn of_read(code: &Code<'_>, instruction: &Instruction) -> Role {
         Fate::Tested => Role::Check,
         Fate::Unknown => Role::Other,
     }
+}
+
+/// Whether it is `TESTB AX, (reg)`, which Go's compiler uses for this and for nothing else (`LoweredNilCheck` in
+/// src/cmd/compile/internal/amd64/ssa.go).
+fn is_nil_check(instruction: &Instruction) -> bool {
+    instruction.code() == Opcode::Test_rm8_r8
+        && instruction.op0_kind() == OpKind::Memory
+        && instruction.op1_register() == iced_x86::Register::AL
 }
 
 /// A set of general-purpose registers, each with all its parts.

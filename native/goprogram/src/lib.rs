@@ -45,6 +45,7 @@ mod variables;
 
 pub use amd64::{MemoryAccess, Op, Role};
 pub use amd64_flow::{Derivation, How};
+pub use amd64_graph::Between;
 pub use amd64_origin::{Origin, Root};
 pub use amd64_value::ValueSource;
 pub use build_info::{BuildInfo, GoVersion};

@@ -18,4 +18,4 @@ mod variable;
 pub use access::{Access, Deed, Goroutine, Kind, Step, Time};
 pub use flag::{FlagWatch, Generation, Hit, Phase, Seen, Touch, Window};
 pub use judge::{Judge, Overlap};
-pub use variable::{Action, Code, Derived, LostUpdate, Proven, VarAccess, VarRace, VarWatch};
+pub use variable::{Action, Between, Code, Derived, LostUpdate, Proven, VarAccess, VarRace, VarWatch};

@@ -31,11 +31,13 @@
 //! # A stretch of accesses
 //!
 //! `x++` is often a load, a computation, and a store. If the program's code has nothing between the load and the store
-//! by which a goroutine could let another go on or learn of it (no call, no atomic operation but loads), whichever
-//! way it took, then the argument holds for both accesses together: they are one stretch, whose window begins with
-//! the load's and ends with the store's. An access of another goroutine in between is a data race, even though no
-//! two traps were at the same time. A correct lock around both would have kept it out. Who says that there is nothing
-//! in between is [`Code::is_stretch`].
+//! by which a goroutine could let another go on (no call, no atomic operation but loads), whichever way it took, then
+//! an access of another goroutine in between is not ordered after the load. So if that is a write, it is in a data race
+//! with the load, even though no two traps were at the same time. A correct lock around both would have kept it out.
+//!
+//! If there is nothing either by which the goroutine could learn of another (no load of anything else), then the other's
+//! access is not ordered before the store: a read in between is in a data race too. With such a load it need not be: the
+//! goroutine may have waited for the reader. Who says what is in between is [`Code::stretch`].
 //!
 //! # A lost update
 //!
@@ -97,6 +99,9 @@ pub struct VarAccess<S> {
     /// Whether the program's own Go code has made it, which keeps to Go's memory model. Others (the runtime for
     /// itself, assembly, C) have ways of their own to synchronise, and are not judged.
     pub own: bool,
+    /// Which bytes of the variable it touches for certain, a bit for each. Those of different values, as of two fields
+    /// that are watched together, have nothing to do with each other.
+    pub bytes: u8,
     /// What it read, where its registers tell.
     pub before: Option<u64>,
     /// What it left, where its registers tell.
@@ -128,11 +133,20 @@ pub enum Derived {
     Computed,
 }
 
+/// What a goroutine has done on its straight way from one access to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Between {
+    /// It may have learned of what others had done until then.
+    Loads,
+    /// Nothing by which it could have learned of anything.
+    Nothing,
+}
+
 /// What the program's code says of two accesses of one goroutine, of which it made the second next after the first.
 pub trait Code<S> {
-    /// Whether the goroutine has gone straight from one to the other, and can't have synchronised with anyone on its
-    /// way.
-    fn is_stretch(&mut self, first: &VarAccess<S>, second: &VarAccess<S>) -> bool;
+    /// What the goroutine has done in between; `None` if it need not have gone straight from one to the other, or may
+    /// have let anyone go on.
+    fn stretch(&mut self, first: &VarAccess<S>, second: &VarAccess<S>) -> Option<Between>;
 
     /// How the value that the second stored came about from the one that the first read; `None` where it didn't, may
     /// not have, or can't be told.
@@ -178,8 +192,11 @@ struct Last<S> {
     access: VarAccess<S>,
     /// The first access of the stretch.
     first: VarAccess<S>,
-    /// The last plain write of the stretch.
-    write: Option<VarAccess<S>>,
+    /// The first access since which it can't have learned of anything.
+    deaf: VarAccess<S>,
+    /// The last plain write of the stretch, and the first access since which it can't have learned of anything before
+    /// that.
+    write: Option<(VarAccess<S>, VarAccess<S>)>,
 }
 
 /// Follows all accesses to one variable.
@@ -215,14 +232,14 @@ impl<S: Clone> VarWatch<S> {
         let before = self.last.remove(&access.goroutine);
         let mut proven = Proven { race: None, lost: None };
         if access.own {
-            let last = match before {
-                Some(before) if code.is_stretch(&before.access, &access) => before.goes_on(access.clone()),
-                before => {
-                    if let Some(before) = before {
-                        proven.lost = self.lost_update(&before.access, &access, code);
-                    }
-                    Last::begins(access.clone())
-                }
+            let between = before.as_ref().and_then(|before| code.stretch(&before.access, &access));
+            // Of a stretch in which nothing can be learned, whatever is lost is lost in a race.
+            if let Some(before) = before.as_ref().filter(|_| between != Some(Between::Nothing)) {
+                proven.lost = self.lost_update(&before.access, &access, code);
+            }
+            let last = match before.zip(between) {
+                Some((before, between)) => before.goes_on(access.clone(), between),
+                None => Last::begins(access.clone()),
             };
             proven.race = self.race(&last);
             self.accesses.keep(&access);
@@ -245,15 +262,18 @@ impl<S: Clone> VarWatch<S> {
 
     /// The race of a goroutine's stretch with another's latest access in it.
     fn race(&self, last: &Last<S>) -> Option<VarRace<S>> {
-        let Last { access, first, write } = last;
-        let inside = |latest: &Latest<S>| latest.other(access.goroutine).filter(|other| other.to > first.from).cloned();
-        let plain = inside(&self.plain_writes);
+        let Last { access, first, deaf, write } = last;
+        let since =
+            |latest: &Latest<S>, since: &VarAccess<S>| latest.other(access).filter(|it| it.to > since.from).cloned();
         // Two writes tell most; else whatever was beside the one.
-        let (own, other) = match (write, plain) {
-            (Some(write), Some(other)) => (write, other),
-            (Some(write), None) => (write, inside(&self.accesses)?),
-            (None, other) => (access, other?),
-        };
+        let beside_write = write.as_ref().and_then(|(write, deaf)| {
+            let other = since(&self.plain_writes, deaf).or_else(|| since(&self.accesses, deaf))?;
+            Some((write, deaf, other))
+        });
+        let beside_any = || Some((access, deaf, since(&self.plain_writes, deaf)?));
+        // What may have been learned of since is still not ordered after the first, if that has let nobody go on.
+        let beside_first = || Some((first, first, since(&self.plain_writes, first).filter(|_| !first.atomic)?));
+        let (own, first, other) = beside_write.or_else(beside_any).or_else(beside_first)?;
         let race = |first: &VarAccess<S>, second, resumed| Some(VarRace { first: first.clone(), second, resumed });
         if other.to > own.from && own.to > other.from {
             // At the same time: whoever was there first.
@@ -304,13 +324,14 @@ impl<S: Clone> VarWatch<S> {
 
 impl<S: Clone> Last<S> {
     fn begins(access: VarAccess<S>) -> Self {
-        let write = Some(access.clone()).filter(VarAccess::is_plain_write);
-        Last { first: access.clone(), write, access }
+        let write = access.is_plain_write().then(|| (access.clone(), access.clone()));
+        Last { first: access.clone(), deaf: access.clone(), write, access }
     }
 
-    fn goes_on(self, access: VarAccess<S>) -> Self {
-        let write = Some(access.clone()).filter(VarAccess::is_plain_write).or(self.write);
-        Last { first: self.first, write, access }
+    fn goes_on(self, access: VarAccess<S>, between: Between) -> Self {
+        let deaf = if between == Between::Nothing { self.deaf } else { access.clone() };
+        let write = if access.is_plain_write() { Some((access.clone(), deaf.clone())) } else { self.write };
+        Last { first: self.first, deaf, write, access }
     }
 }
 
@@ -341,7 +362,9 @@ impl<S: Clone> Latest<S> {
         }
     }
 
-    fn other(&self, goroutine: Goroutine) -> Option<&VarAccess<S>> {
-        [&self.last, &self.of_another].into_iter().flatten().find(|access| access.goroutine != goroutine)
+    /// That of another goroutine, if it touches what this one does.
+    fn other(&self, access: &VarAccess<S>) -> Option<&VarAccess<S>> {
+        let other = [&self.last, &self.of_another].into_iter().flatten().find(|it| it.goroutine != access.goroutine);
+        other.filter(|other| other.bytes & access.bytes != 0)
     }
 }

@@ -61,7 +61,7 @@ fn accesses_that_nothing_keeps_apart_are_a_race() {
     }
 }
 
-const CORRECT: [(&str, &str); 12] = [
+const CORRECT: [(&str, &str); 15] = [
     ("added", "main.added"),
     ("counted", "main.counted"),
     ("compared", "main.compared"),
@@ -70,6 +70,9 @@ const CORRECT: [(&str, &str); 12] = [
     ("shared", "main.shared"),
     ("handed", "main.handed"),
     ("joined", "main.joined"),
+    ("waited", "main.waited"),
+    ("parts", "main.parts"),
+    ("guarded", "main.guarded.hits"),
     ("kept", "main.kept[\"k\"]"),
     ("checked", "main.checked[\"k\"]"),
     ("crossed", "main.crossed[\"k\"]"),
@@ -123,6 +126,10 @@ fn atomic_operations_are_told_from_others_and_values_shown() {
         for access in accesses("added", "main.added") {
             assert_eq!((&access["action"], &access["atomic"]), (&"update".into(), &true.into()), "{access}");
             assert!(access["before"].as_str().unwrap().parse::<i64>().unwrap() >= 0, "{access}");
+        }
+        // Not the function that stands for the operation: the line that called it.
+        for access in accesses("counted", "main.counted") {
+            assert_eq!(access["caller"]["function"].as_str().map(|name| name.starts_with("main.")), Some(true));
         }
         for access in accesses("locked", "main.locked") {
             assert_eq!((&access["action"], &access["atomic"]), (&"update".into(), &false.into()), "{access}");

@@ -1,6 +1,6 @@
 //! What lies between two accesses, in code that Go's compilers made.
 
-use goprogram::{Derivation, How, LinkAddr, MemoryAccess, Op, Program, Register};
+use goprogram::{Between, Derivation, How, LinkAddr, MemoryAccess, Op, Program, Register};
 
 use crate::build::{Mode, both_generations, line_in, program, with_each};
 
@@ -73,14 +73,14 @@ fn a_load_and_its_store_are_a_stretch_unless_a_lock_is_between() {
         for function in ["main.raiseAndReturn", "main.raiseUpTo"] {
             let all = of_variable(program, function, "main.counter");
             assert_eq!(all.iter().map(|access| access.op).collect::<Vec<_>>(), [Op::Read, Op::Write], "{function}");
-            assert!(program.is_stretch(all[0].after, all[1].after), "{function}");
-            assert!(!program.is_stretch(all[1].after, all[0].after), "{function}");
+            assert_eq!(program.stretch(all[0].after, all[1].after), Some(Between::Nothing), "{function}");
+            assert_eq!(program.stretch(all[1].after, all[0].after), None, "{function}");
             assert_eq!(program.derivation(&[all[0].after], &[all[1].after]), COMPUTED(1), "{function}");
         }
         let all = of_variable(program, "main.raiseStepByStep", "main.counter");
         assert_eq!(all.iter().map(|access| access.op).collect::<Vec<_>>(), [Op::Read, Op::Write]);
-        assert!(!program.is_stretch(all[0].after, all[1].after));
-        assert!(!program.is_stretch(LinkAddr(0), LinkAddr(u64::MAX)));
+        assert_eq!(program.stretch(all[0].after, all[1].after), None);
+        assert_eq!(program.stretch(LinkAddr(0), LinkAddr(u64::MAX)), None);
     });
 }
 
@@ -114,7 +114,7 @@ fn an_elem_is_followed_too() {
         let read = of_elem(program, "main.countName", Op::Read, "reads a name's count");
         let store = of_elem(program, "main.countName", Op::Write, "stores a name's count");
         assert_eq!(program.derivation(&[read.after], &[store.after]), COMPUTED(1));
-        assert!(!program.is_stretch(read.after, store.after));
+        assert_eq!(program.stretch(read.after, store.after), None);
     });
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use goprogram::{Derivation, How, LinkAddr, Register};
-use race::{Code, Derived, Goroutine, Time, VarAccess};
+use race::{Between, Code, Derived, Goroutine, Time, VarAccess};
 
 use super::site::Site;
 use crate::catch::Scene;
@@ -16,7 +16,7 @@ type Access = VarAccess<Rc<Scene>>;
 /// What is known of the code so far, and where goroutines have passed.
 #[derive(Debug, Default)]
 pub(super) struct ProgramCode {
-    stretches: HashMap<(RuntimeAddr, RuntimeAddr), bool>,
+    stretches: HashMap<(RuntimeAddr, RuntimeAddr), Option<Between>>,
     derivations: HashMap<(Vec<LinkAddr>, Vec<LinkAddr>), Option<Derivation>>,
     /// The read whose passes are to be seen.
     wanted: Option<Read>,
@@ -129,14 +129,19 @@ impl Reader<'_> {
 }
 
 impl Code<Rc<Scene>> for Reader<'_> {
-    fn is_stretch(&mut self, first: &Access, second: &Access) -> bool {
-        let Some((first, second)) = pc(first).zip(pc(second)) else { return false };
+    fn stretch(&mut self, first: &Access, second: &Access) -> Option<Between> {
+        let (first, second) = pc(first).zip(pc(second))?;
         let known = &mut self.code.stretches;
         if known.len() >= REMEMBERED {
             known.clear();
         }
         let link = |pc| self.target.bias.to_link(pc);
-        *known.entry((first, second)).or_insert_with(|| self.target.program.is_stretch(link(first), link(second)))
+        *known.entry((first, second)).or_insert_with(|| {
+            Some(match self.target.program.stretch(link(first), link(second))? {
+                goprogram::Between::Loads => Between::Loads,
+                goprogram::Between::Nothing => Between::Nothing,
+            })
+        })
     }
 
     fn derivation(&mut self, read: &Access, stored: &Access) -> Option<Derived> {

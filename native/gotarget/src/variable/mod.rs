@@ -109,13 +109,18 @@ impl VarTrap {
             action: effect.action,
             atomic: effect.atomic,
             own: by == By::Program,
+            bytes: effect.bytes,
             before: effect.before,
             after: effect.after,
             raised: effect.raised,
             scene: Rc::new(scene),
         };
         self.code.touched(&access);
-        let Proven { race, lost } = self.watch.take(access.clone(), &mut self.code.of(target, &self.sites));
+        let Proven { race, lost } = match by {
+            // It is as if it had not been.
+            By::NilCheck => Proven { race: None, lost: None },
+            _ => self.watch.take(access.clone(), &mut self.code.of(target, &self.sites)),
+        };
         tracing::debug!(%pc, ?by, action = ?access.action, goroutine = g.0, race = race.is_some(), "access");
         Seen { access, by, via: site.via(), race, lost }
     }

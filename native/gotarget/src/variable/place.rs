@@ -88,6 +88,18 @@ impl Variable {
         by << unused >> unused
     }
 
+    /// Which of its bytes an access of so many bytes touches, a bit for each. What is one value counts as a whole. Of
+    /// what may hold several, an access whose place is not known touches none for certain.
+    pub(super) fn touched(&self, address: Option<u64>, size: u64) -> u8 {
+        let whole = u8::MAX >> (8 - self.size.clamp(1, 8));
+        if self.form != Form::Bits {
+            return whole;
+        }
+        let Some(address) = address else { return 0 };
+        let is_touched = |byte: &u64| self.address.0.wrapping_add(*byte).wrapping_sub(address) < size;
+        (0..self.size.min(8)).filter(is_touched).fold(0, |bytes, byte| bytes | 1 << byte)
+    }
+
     /// A value of it as a number, for a graph; `None` if it is none.
     #[must_use]
     pub fn number(&self, value: u64) -> Option<f64> {
@@ -158,6 +170,26 @@ mod tests {
     fn variable(size: u64, form: Form) -> Variable {
         let (expression, type_name) = ("main.x".to_owned(), "T".to_owned());
         Variable { expression, type_name, address: RuntimeAddr(0x1000), size, form }
+    }
+
+    #[test]
+    fn an_access_may_touch_a_part_of_what_holds_several_values() {
+        let two = variable(8, Form::Bits);
+        for (address, size, bytes) in [
+            (0x1000, 8, 0xff),
+            (0x1000, 4, 0x0f),
+            (0x1004, 4, 0xf0),
+            (0x1007, 1, 0x80),
+            (0xff8, 16, 0xff),
+            (0xffc, 8, 0x0f),
+            (0x1006, 4, 0xc0),
+            (0x1000, 0, 0),
+        ] {
+            assert_eq!(two.touched(Some(address), size), bytes, "{size} bytes at {address:#x}");
+        }
+        assert_eq!(two.touched(None, 8), 0);
+        assert_eq!(variable(8, Form::Signed).touched(Some(0x1000), 1), 0xff, "a part of a number is the number");
+        assert_eq!(variable(4, Form::Signed).touched(None, 4), 0x0f);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The instructions that touch a watched variable: what they do, and whose they are.
 
-use goprogram::{MapFunction, MapFunctionKind, MemoryAccess, Op, Register, ValueSource};
+use goprogram::{MapFunction, MapFunctionKind, MemoryAccess, Op, Register, Role, ValueSource};
 use race::Action;
 
 use crate::catch::Registers;
@@ -23,6 +23,9 @@ pub enum By {
     Allocation,
     /// The runtime's for itself, as the garbage collector's.
     Runtime,
+    /// The program's own code, which reads the first byte of a struct only to see whether the pointer to it is nil: no
+    /// access by Go's memory model.
+    NilCheck,
     /// Code that is not Go: C, assembly. How it synchronises can't be told.
     Foreign,
 }
@@ -45,14 +48,16 @@ pub(super) struct Site {
 pub(super) struct Effect {
     pub(super) action: Action,
     pub(super) atomic: bool,
+    /// Which bytes of the variable it touched.
+    pub(super) bytes: u8,
     pub(super) before: Option<u64>,
     pub(super) after: Option<u64>,
     pub(super) raised: Option<i64>,
 }
 
 impl Effect {
-    const fn of(action: Action) -> Self {
-        Effect { action, atomic: false, before: None, after: None, raised: None }
+    const fn of(action: Action, bytes: u8) -> Self {
+        Effect { action, atomic: false, bytes, before: None, after: None, raised: None }
     }
 }
 
@@ -123,6 +128,9 @@ impl Site {
         if !self.is_go && !helps {
             return By::Foreign;
         }
+        if self.access.as_ref().is_some_and(|access| access.role == Role::NilCheck) {
+            return By::NilCheck;
+        }
         if !is_runtime_function(name) && !helps {
             return By::Program;
         }
@@ -161,17 +169,16 @@ impl Site {
             return piece_by_piece(variable, registers);
         }
         // Whoever traps here and can't be decoded has written, for all we know.
-        let Some(access) = &self.access else { return Effect::of(Action::Write) };
+        let Some(access) = &self.access else { return Effect::of(Action::Write, variable.touched(None, 0)) };
         let action = match access.op {
             Op::Read => Action::Read,
             Op::Write => Action::Write,
             Op::ReadWrite => Action::Update,
         };
-        let effect = Effect { atomic: access.locked, ..Effect::of(action) };
-        let is_elsewhere = access
-            .effective_address(&|register| registers(register).unwrap_or(0))
-            .is_some_and(|address| address != variable.address.0);
-        if access.size != variable.size || is_elsewhere {
+        let address = access.effective_address(&|register| registers(register).unwrap_or(0));
+        let bytes = variable.touched(address, access.size);
+        let effect = Effect { atomic: access.locked, ..Effect::of(action, bytes) };
+        if access.size != variable.size || address.is_some_and(|address| address != variable.address.0) {
             return effect;
         }
         with_values(effect, access, registers)
@@ -222,5 +229,5 @@ fn piece_by_piece(variable: &Variable, registers: &Registers<'_>) -> Effect {
     let (start, end) = (variable.address.0, variable.address.0.wrapping_add(variable.size));
     let passed = |register| registers(register).is_some_and(|at| at > start && at <= end.saturating_add(PIECE));
     let only_reads = passed(Register::Rsi) && !passed(Register::Rdi);
-    Effect::of(if only_reads { Action::Read } else { Action::Write })
+    Effect::of(if only_reads { Action::Read } else { Action::Write }, variable.touched(None, 0))
 }

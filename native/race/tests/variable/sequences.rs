@@ -1,17 +1,18 @@
 //! Short sequences of accesses, by hand.
 
-use race::{Action, Code, Derived, Goroutine, Proven, Time, VarAccess, VarWatch};
+use race::{Action, Between, Code, Derived, Goroutine, Proven, Time, VarAccess, VarWatch};
 
 /// A scene is the number of an instruction; what the code says of two of them.
 #[derive(Clone, Default)]
 struct Says {
-    stretches: Vec<(u32, u32)>,
+    stretches: Vec<(u32, u32, Between)>,
     derived: Vec<(u32, u32, Derived)>,
 }
 
 impl Code<u32> for Says {
-    fn is_stretch(&mut self, first: &VarAccess<u32>, second: &VarAccess<u32>) -> bool {
-        self.stretches.contains(&(first.scene, second.scene))
+    fn stretch(&mut self, first: &VarAccess<u32>, second: &VarAccess<u32>) -> Option<Between> {
+        let found = self.stretches.iter().find(|(from, to, _)| (*from, *to) == (first.scene, second.scene));
+        found.map(|(_, _, between)| *between)
     }
 
     fn derivation(&mut self, read: &VarAccess<u32>, stored: &VarAccess<u32>) -> Option<Derived> {
@@ -38,6 +39,7 @@ fn access(goroutine: u64, from: u64, scene: u32, value: u64) -> VarAccess<u32> {
         action,
         atomic: false,
         own: true,
+        bytes: 0xff,
         before: (action == Action::Read).then_some(value),
         after: (action != Action::Update).then_some(value),
         raised: (action == Action::Update).then_some(1),
@@ -65,7 +67,7 @@ fn shown(accesses: &[VarAccess<u32>], code: &Says) -> (Vec<usize>, Vec<usize>) {
 const NOTHING: (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
 
 fn loads_and_stores() -> Says {
-    Says { stretches: vec![(LOAD, STORE)], derived: Vec::new() }
+    Says { stretches: vec![(LOAD, STORE, Between::Nothing)], derived: Vec::new() }
 }
 
 fn computes(derived: Derived) -> Says {
@@ -123,9 +125,55 @@ fn a_reader_in_a_stretch_that_writes_is_in_a_race() {
     assert_eq!(shown(&accesses, &loads_and_stores()).0, [2]);
 }
 
+/// The store comes after a load of something else, as of a flag that another sets when it is done.
+fn waits() -> Says {
+    Says { stretches: vec![(LOAD, STORE, Between::Loads)], derived: vec![(LOAD, STORE, Derived::Computed)] }
+}
+
+#[test]
+fn a_reader_for_whom_the_writer_may_have_waited_is_in_none() {
+    let accesses = [access(1, 100, LOAD, 5), access(2, 200, LOAD, 5), access(1, 300, STORE, 6)];
+    assert_eq!(shown(&accesses, &waits()), NOTHING);
+    // At the same time as the store it did not wait.
+    let accesses = [access(1, 100, LOAD, 5), access(2, 295, LOAD, 5), access(1, 300, STORE, 6)];
+    assert_eq!(shown(&accesses, &waits()).0, [2]);
+}
+
+#[test]
+fn a_writer_behind_the_load_is_in_a_race_whoever_waits_for_it() {
+    let accesses = [access(1, 100, LOAD, 5), access(2, 200, STORE, 7), access(1, 300, STORE, 6)];
+    let race = all(&accesses, &waits())[2].race.clone().unwrap();
+    assert_eq!((race.first, race.second, race.resumed.unwrap()), accesses.into());
+    // An atomic write is not: the load may be atomic too. What it wrote is lost all the same.
+    let adds = VarAccess { before: Some(5), after: Some(6), ..atomic(2, 200, UPDATE) };
+    let accesses = [access(1, 100, LOAD, 5), adds, access(1, 300, STORE, 6)];
+    assert_eq!(shown(&accesses, &waits()), (vec![], vec![2]));
+    // Nor is one that an atomic operation has let go on.
+    let code = Says { stretches: vec![(UPDATE, STORE, Between::Loads)], ..Says::default() };
+    let accesses = [atomic(1, 100, UPDATE), access(2, 200, STORE, 7), access(1, 300, STORE, 6)];
+    assert_eq!(shown(&accesses, &code), NOTHING);
+}
+
+#[test]
+fn different_parts_have_nothing_to_do_with_each_other() {
+    let part = |bytes, access: VarAccess<u32>| VarAccess { bytes, before: None, after: None, ..access };
+    let (low, high) = (0x0f, 0xf0);
+    let together = |one, other| [part(one, access(1, 100, STORE, 1)), part(other, access(2, 105, STORE, 2))];
+    assert_eq!(shown(&together(low, high), &Says::default()), NOTHING);
+    assert_eq!(shown(&together(low, 0), &Says::default()), NOTHING, "which part is not known");
+    assert_eq!(shown(&together(low, 0xff), &Says::default()).0, [1]);
+    assert_eq!(shown(&together(high, high), &Says::default()).0, [1]);
+    let accesses =
+        [part(low, access(1, 100, LOAD, 5)), part(high, access(2, 200, STORE, 7)), part(low, access(1, 300, STORE, 6))];
+    for code in [loads_and_stores(), computes(Derived::Computed)] {
+        assert_eq!(shown(&accesses, &code), NOTHING);
+    }
+}
+
 #[test]
 fn a_loop_of_compare_and_exchange_is_no_race() {
-    let code = Says { stretches: vec![(LOAD, UPDATE)], derived: vec![(LOAD, UPDATE, Derived::Computed)] };
+    let stretches = vec![(LOAD, UPDATE, Between::Nothing)];
+    let code = Says { stretches, derived: vec![(LOAD, UPDATE, Derived::Computed)] };
     let accesses = [access(1, 100, LOAD, 5), atomic(2, 200, UPDATE), atomic(1, 300, UPDATE)];
     assert_eq!(shown(&accesses, &code), NOTHING);
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use race::{Action, Code, Derived, Goroutine, Proven, Time, VarAccess, VarWatch};
+use race::{Action, Between, Code, Derived, Goroutine, Proven, Time, VarAccess, VarWatch};
 
 /// How the program keeps its goroutines apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +175,7 @@ pub(crate) fn run(kept: Kept, sections: &[Vec<Section>], chances: &[(u8, u8)]) -
             action,
             atomic,
             own: true,
+            bytes: 0xff,
             before: (action == Action::Read).then_some(before),
             after: (action != Action::Update).then_some(value),
             raised,
@@ -235,7 +236,7 @@ impl Ran {
             let own = |stretch: &&mut Vec<VarAccess<Scene>>| stretch[0].goroutine == access.goroutine;
             let last = stretches.iter_mut().rfind(own);
             match last {
-                Some(stretch) if self.is_stretch(stretch.last().unwrap(), &access) => stretch.push(access),
+                Some(stretch) if self.stretch(stretch.last().unwrap(), &access).is_some() => stretch.push(access),
                 _ => stretches.push(vec![access]),
             }
         }
@@ -252,9 +253,10 @@ impl Ran {
 }
 
 impl Code<Scene> for Ran {
-    fn is_stretch(&mut self, first: &VarAccess<Scene>, second: &VarAccess<Scene>) -> bool {
+    fn stretch(&mut self, first: &VarAccess<Scene>, second: &VarAccess<Scene>) -> Option<Between> {
         let (goroutine, section, count) = first.scene;
-        self.kept != Kept::EachStep && second.scene == (goroutine, section, count + 1)
+        let is_stretch = self.kept != Kept::EachStep && second.scene == (goroutine, section, count + 1);
+        is_stretch.then_some(Between::Nothing)
     }
 
     fn derivation(&mut self, read: &VarAccess<Scene>, stored: &VarAccess<Scene>) -> Option<Derived> {

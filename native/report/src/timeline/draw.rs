@@ -115,8 +115,9 @@ pub(super) fn draw(gathered: &Gathered, quantity: &str) -> Picture {
     for tid in &threads {
         picture.lane("thread", "", thread(Some(*tid)), String::new(), THIN_LANE);
     }
-    let (low, high) = range(&kept);
-    picture.lane("value", "", quantity.to_owned(), format!("{low} – {high}"), VALUE);
+    let range = range(&kept);
+    let values = range.map_or("not known".to_owned(), |(low, high)| format!("{low} – {high}"));
+    picture.lane("value", "", quantity.to_owned(), values, VALUE);
     picture.bottom = picture.height;
     picture.height += AXIS;
 
@@ -158,7 +159,9 @@ pub(super) fn draw(gathered: &Gathered, quantity: &str) -> Picture {
             picture.tick(rows.len() + lane, class, access.time_ns, says);
         }
     }
-    picture.value(&kept, rows.len() + threads.len(), low, high);
+    if let Some((low, high)) = range {
+        picture.value(&kept, rows.len() + threads.len(), low, high);
+    }
     picture.axis();
     picture
 }
@@ -238,9 +241,9 @@ fn moment(case: &Case, windows: &[Window], end: u64) -> (u64, u64) {
     let culprits = [&case.first, &case.second];
     let begun =
         culprits.iter().flat_map(|side| of(side.time_ns).filter(|it| Some(it.row) == side.row)).map(|it| it.from);
-    let times = culprits.map(|side| side.time_ns);
-    let from = begun.chain(times).chain([inside]).min().unwrap_or(0);
-    let to = times.into_iter().chain([until]).max().unwrap_or(end);
+    let times = culprits.map(|side| side.time_ns).into_iter().chain([case.span_ns.0, case.span_ns.1]);
+    let from = begun.chain(times.clone()).chain([inside]).min().unwrap_or(0);
+    let to = times.chain([until]).max().unwrap_or(end);
     let margin = ((to - from) / 4).max(1_000);
     (from.saturating_sub(margin), to.saturating_add(margin).min(end.saturating_add(margin)))
 }
@@ -273,11 +276,11 @@ fn chosen_threads(kept: &[&Kept], rows: &[usize]) -> Vec<u32> {
     threads
 }
 
-/// The least and the greatest value.
-fn range(kept: &[&Kept]) -> (f64, f64) {
+/// The least and the greatest value, if any is known.
+fn range(kept: &[&Kept]) -> Option<(f64, f64)> {
     let values = || kept.iter().flat_map(|access| [access.before, access.after]).flatten();
     let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
-    if low <= high { (low, high) } else { (0.0, 0.0) }
+    (low <= high).then_some((low, high))
 }
 
 fn row_class(rows: &[usize], row: usize, has_culprits: bool) -> &'static str {

@@ -36,6 +36,8 @@ impl<'a> From<&'a RaceReport> for Overlap<'a> {
             sentence: sentence(report),
             first: Culprit::from(&report.first),
             second: Culprit::from(&report.second),
+            meets: "while 1 was inside",
+            span_ns: (report.first.time_ns, report.second.time_ns),
         }
     }
 }

@@ -83,6 +83,8 @@ pub(super) struct Case {
     pub(super) sentence: String,
     pub(super) first: Side,
     pub(super) second: Side,
+    pub(super) meets: &'static str,
+    pub(super) span_ns: (u64, u64),
     pub(super) count: u64,
 }
 
@@ -218,9 +220,8 @@ impl Gathered {
             return;
         }
         let (first, second) = (self.side(&overlap.first), self.side(&overlap.second));
-        let Overlap { title, headline, sentence, .. } = overlap;
-        let (headline, sentence) = (headline.clone(), sentence.clone());
-        self.cases.push(Case { key, title, headline, sentence, first, second, count: 1 });
+        let Overlap { title, headline, sentence, meets, span_ns, .. } = overlap.clone();
+        self.cases.push(Case { key, title, headline, sentence, first, second, meets, span_ns, count: 1 });
         self.around.extend(self.recent.drain(..));
         self.wanted = AROUND;
     }

@@ -113,6 +113,10 @@ pub struct Overlap<'a> {
     pub first: Culprit<'a>,
     /// The access that walked in on it.
     pub second: Culprit<'a>,
+    /// What the second has to do with the first, which is called 1: `while 1 was inside`.
+    pub meets: &'static str,
+    /// From when to when all of it was, in nanoseconds since the watch began.
+    pub span_ns: (u64, u64),
 }
 
 /// One of the two accesses of an overlap.

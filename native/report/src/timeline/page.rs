@@ -204,8 +204,9 @@ fn around_code(text: &str) -> (String, String, String) {
 
 impl CaseView {
     fn of(case: &Case) -> Self {
-        let Case { sentence, first, second, count, .. } = case;
-        let sides = [SideView::of(first, "one", "1", ""), SideView::of(second, "two", "2", " · while 1 was inside")];
+        let Case { sentence, first, second, meets, count, .. } = case;
+        let meets = format!(" · {meets}");
+        let sides = [SideView::of(first, "one", "1", ""), SideView::of(second, "two", "2", &meets)];
         let [one, two] = &sides;
         CaseView {
             sentence: format!("{}.", shown(&capitalised(sentence))),
@@ -218,7 +219,7 @@ impl CaseView {
 }
 
 impl SideView {
-    fn of(side: &Side, class: &'static str, badge: &'static str, role: &'static str) -> Self {
+    fn of(side: &Side, class: &'static str, badge: &'static str, role: &str) -> Self {
         let here = side.culprit.or((!side.stack.is_empty()).then_some(0));
         let frame = here.and_then(|here| side.stack.get(here));
         let stack = side.stack.iter().enumerate().map(|(depth, frame)| {

@@ -96,9 +96,16 @@ fn line(target: &Target<'_>, variable: &Variable, access: &VarAccess<Rc<Scene>>,
         after: access.after.map(value),
         raised: access.raised.map(|by| variable.difference(by)),
         via: None,
-        caller: stack::caller(target, &scene.stack).map(Frame::from),
+        caller: caller(target, &scene.stack).map(Frame::from),
         stack: if with_stack { crate::facts::stack(target, scene) } else { Vec::new() },
     }
+}
+
+/// The program's line that did it: not that of a function which only stands for an atomic operation.
+fn caller(target: &Target<'_>, stack: &[stack::Pc]) -> Option<stack::Frame> {
+    let is_own = |frame: &&stack::Frame| !frame.is_runtime() && !frame.function.starts_with("sync/atomic.");
+    let own = stack.iter().find_map(|pc| stack::lines(target, *pc).iter().find(is_own).cloned());
+    own.or_else(|| stack::caller(target, stack))
 }
 
 fn by(by: By) -> VarBy {
@@ -108,6 +115,7 @@ fn by(by: By) -> VarBy {
         By::Removal => VarBy::Removal,
         By::Allocation => VarBy::Allocation,
         By::Runtime => VarBy::Runtime,
+        By::NilCheck => VarBy::NilCheck,
         By::Foreign => VarBy::Foreign,
     }
 }

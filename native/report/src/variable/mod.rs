@@ -50,6 +50,8 @@ pub enum VarBy {
     Allocation,
     /// The runtime's for itself.
     Runtime,
+    /// The program's, which looks whether a pointer to here is nil.
+    NilCheck,
     /// Code that is not Go.
     Foreign,
 }
@@ -135,6 +137,7 @@ impl VarLine {
             VarBy::Removal => Some("(the entry is removed)"),
             VarBy::Allocation => Some("(its memory had been freed)"),
             VarBy::Runtime => Some("(for the runtime itself: not judged)"),
+            VarBy::NilCheck => Some("(to see whether a pointer is nil: not judged)"),
             VarBy::Foreign => Some("(not Go: not judged)"),
         };
         let parts = [caller, via, remark.map(str::to_owned)];

@@ -28,12 +28,15 @@ impl<'a> From<&'a VarLine> for Access<'a> {
 
 impl<'a> From<&'a VarRaceReport> for Overlap<'a> {
     fn from(report: &'a VarRaceReport) -> Self {
+        let last = report.resumed.as_ref().unwrap_or(&report.second);
         Overlap {
             title: "data race",
             headline: format!("Two goroutines use `{}` at the same time", report.variable.expression),
             sentence: report.sentence(),
             first: Culprit::from(&report.first),
             second: Culprit::from(&report.second),
+            meets: if report.resumed.is_some() { "between two steps of 1" } else { "before 1 had gone on" },
+            span_ns: (report.first.access.time_ns, last.access.time_ns),
         }
     }
 }
@@ -46,6 +49,8 @@ impl<'a> From<&'a LostUpdateReport> for Overlap<'a> {
             sentence: report.sentence(),
             first: Culprit::from(&report.lost),
             second: Culprit::from(&report.overwritten),
+            meets: "over it, from an outdated read",
+            span_ns: (report.read.access.time_ns, report.overwritten.access.time_ns),
         }
     }
 }

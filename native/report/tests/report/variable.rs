@@ -1,5 +1,7 @@
+use report::timeline::{Access, Overlap, Page, Timeline, Watched};
 use report::{LostUpdateReport, MovedLine, VarAction, VarBy, VarCulprit, VarLine, VarRaceReport, VarValue};
 
+use crate::trace::{summary, watched};
 use crate::{frame, json, plain, subject};
 
 fn value(number: i64) -> Option<VarValue> {
@@ -105,6 +107,56 @@ fn a_lost_update_is_not_called_a_race() {
     let several = plain(&LostUpdateReport { updates: 3, ..report.clone() });
     assert!(several.contains("3 updates are lost, the last by goroutine 19"), "{several}");
     assert_eq!(json(&report)["schema"], "redhanded.lost_update/1");
+}
+
+/// The page of some accesses, and of what they prove.
+fn page<'a>(lines: &'a [VarLine], proven: impl Into<Overlap<'a>>) -> String {
+    let mut bytes = Vec::new();
+    let mut page = Page::new(&mut bytes, Watched { quantity: "value", header: None, ..watched() });
+    lines.iter().for_each(|line| page.access(&Access::from(line)).unwrap());
+    page.overlap(&proven.into()).unwrap();
+    page.finish(&summary()).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_page_says_how_the_two_meet_and_no_value_that_is_not_known() {
+    let updates = [line(18, 1_000_000, VarAction::Update, 1), line(19, 1_001_000, VarAction::Update, 1)];
+    let mut race = VarRaceReport {
+        variable: subject(),
+        first: culprit(18, 1_000_000, VarAction::Update, 1),
+        second: culprit(19, 1_001_000, VarAction::Update, 1),
+        resumed: None,
+    };
+    let text = page(&updates, &race);
+    assert!(text.contains("write · before 1 had gone on") && text.contains("not known"), "{text}");
+    assert!(!text.contains("1 was inside") && !text.contains("both were inside"), "there are no windows: {text}");
+    assert!(!text.contains("0 – 0"), "{text}");
+    race.resumed = Some(culprit(18, 1_005_000, VarAction::Write, 42));
+    let text = page(&updates, &race);
+    assert!(text.contains("write · between two steps of 1"), "{text}");
+}
+
+#[test]
+fn a_page_of_a_lost_update_shows_it_from_the_outdated_read_on() {
+    let times = [50_000_000, 50_300_000, 50_320_000];
+    let lines = [
+        line(18, times[0], VarAction::Read, 41),
+        line(19, times[1], VarAction::Write, 42),
+        line(18, times[2], VarAction::Write, 42),
+    ];
+    let lost = LostUpdateReport {
+        variable: subject(),
+        read: culprit(18, times[0], VarAction::Read, 41),
+        lost: culprit(19, times[1], VarAction::Write, 42),
+        overwritten: culprit(18, times[2], VarAction::Write, 42),
+        updates: 1,
+    };
+    let text = page(&lines, &lost);
+    assert!(text.contains("write · over it, from an outdated read") && text.contains("41 – 42"), "{text}");
+    // From a quarter before it to a quarter behind it.
+    let shown = |name: &str| text.split(&format!("data-{name}=\"")).nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!((shown("from"), shown("to")), ("49920000", "50400000"));
 }
 
 #[test]

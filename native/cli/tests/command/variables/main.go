@@ -18,6 +18,11 @@ type Stats struct {
 	ok   bool
 }
 
+type Guarded struct {
+	hits int
+	lock sync.RWMutex
+}
+
 type Node struct {
 	count int
 	next  *Node
@@ -42,6 +47,10 @@ var (
 	shared   int
 	handed   int
 	joined   int
+	waited   int
+	waiting  atomic.Bool
+	parts    [2]int32
+	guarded  = &Guarded{}
 	kept     = map[string]int{"k": 0}
 	stepped  = map[string]int{"k": 0}
 	asked    = map[string]int{"k": 0}
@@ -189,6 +198,34 @@ var modes = map[string]func(){
 			}
 		}()
 	},
+	// Who reads is waited for between the read and the write, by a load alone.
+	"waited": func() {
+		go func() {
+			for {
+				value := waited
+				for !waiting.Load() {
+				}
+				waited = value + 1
+				waiting.Store(false)
+			}
+		}()
+		go func() {
+			for {
+				sink.Store(int64(waited))
+				waiting.Store(true)
+				for waiting.Load() {
+				}
+			}
+		}()
+	},
+	// Each has a part of its own.
+	"parts": func() {
+		twice(func(number int) { parts[number]++ })
+	},
+	// To call a method of the lock, the code looks whether the pointer is nil, and reads what lies first.
+	"guarded": func() {
+		twice(func(int) { guarded.lock.Lock(); guarded.hits++; guarded.lock.Unlock() })
+	},
 	"kept": func() { twice(func(int) { lockedStep(func() { kept["k"]++ }) }) },
 
 	// Each step is locked, and not all of them together.
@@ -296,6 +333,6 @@ func main() {
 	}
 	fmt.Println("ready")
 	bufio.NewReader(os.Stdin).ReadString('\n')
-	runtime.KeepAlive([]any{plain, by, torn, field, items, ratio, ready, &copied, pointer, added, joined, handed, locked})
+	runtime.KeepAlive([]any{plain, by, torn, field, items, ratio, ready, &copied, pointer, added, joined, handed, locked, waited, parts})
 	runtime.KeepAlive([]any{kept, stepped, asked, stepping, checked, crossed, growing, deleted, replaced, shared})
 }
