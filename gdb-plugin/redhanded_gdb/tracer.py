@@ -94,13 +94,21 @@ class GdbTracer:
         #: What a handler raised.
         self._raised: BaseException | None = None
         self._last_stop: Any = None
+        self._traps: list[gdb.Breakpoint] = []
+        #: Stops the process when it executes another program.
+        self._exec: gdb.Breakpoint | None = None
 
     @contextmanager
     def at_functions(self, entries: Iterable[int], handler: Handler) -> Iterator[None]:
         """Sets a trap at the first instruction of each function, and takes them away however it ends."""
         with ExitStack() as traps:
+            if inferior.connection() == "native":
+                self._exec = _at_exec()
+                traps.callback(_delete, self._exec)
+            gdb.events.clear_objfiles.connect(self._on_exec)
+            traps.callback(gdb.events.clear_objfiles.disconnect, self._on_exec)
             for entry in sorted(entries):
-                traps.callback(_delete, Function(entry, self._handled_by(handler)))
+                traps.enter_context(self._set(Function(entry, self._handled_by(handler))))
             yield
 
     @contextmanager
@@ -110,12 +118,24 @@ class GdbTracer:
             raise Failure(NO_SLOT)
         with _explained():
             trap = Byte(address, self._handled_by(handler))
-        try:
+        with self._set(trap):
             if trap.type not in IN_HARDWARE:
                 raise Failure(NO_SLOT)
             yield
+
+    @contextmanager
+    def _set(self, trap: gdb.Breakpoint) -> Iterator[None]:
+        self._traps.append(trap)
+        try:
+            yield
         finally:
+            self._traps.remove(trap)
             _delete(trap)
+
+    def _on_exec(self, event: Any) -> None:
+        # gdb is about to set all that is set at the same addresses of another program, amid its code.
+        for trap in self._traps:
+            trap.enabled = False
 
     def _handled_by(self, handle: Handler) -> Callable[[], bool]:
         # What is raised in `stop` would only be printed by gdb: keep it for the command to raise.
@@ -158,13 +178,16 @@ class GdbTracer:
             raise self._raised
         if not self.is_alive():
             return "exited"
+        stop = self._last_stop
+        if isinstance(stop, gdb.BreakpointEvent) and stop.breakpoints == [self._exec]:
+            inferior.forget()
+            return "executes"
         if self._interrupted:
             return "interrupted"
         if self._stopped:
             return None
         if self._time_is_up or time.monotonic() >= deadline:
             return "time"
-        stop = self._last_stop
         if isinstance(stop, gdb.SignalEvent) and stop.stop_signal == "SIGINT":
             return "interrupted"
         # A breakpoint or signal of the user's: what gdb said of it is for them.
@@ -245,6 +268,16 @@ def _is_about_the_end(error: gdb.error) -> bool:
     with suppress(gdb.error):
         gdb.execute("detach", to_string=True)
     return gdb.selected_inferior().pid == 0
+
+
+def _at_exec() -> gdb.Breakpoint:
+    """Stops before the first instruction of another program."""
+    # Python can't make one that has no number.
+    gdb.execute("catch exec", to_string=True)
+    number = int(gdb.convenience_variable("bpnum"))
+    (made,) = (bp for bp in gdb.breakpoints() if bp.number == number)
+    made.silent = True
+    return made
 
 
 def _delete(trap: gdb.Breakpoint) -> None:

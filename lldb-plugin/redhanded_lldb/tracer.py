@@ -56,6 +56,8 @@ class LldbTracer:
         self._pending: list[tuple[int, Handler]] = []
         #: Why the process stopped, if it was none of our traps.
         self._other: str | None = None
+        #: Whether it executes another program, where no trap is any more.
+        self._executes = False
 
     @contextmanager
     def at_functions(self, entries: Iterable[int], handler: Handler) -> Iterator[None]:
@@ -76,7 +78,7 @@ class LldbTracer:
         try:
             yield
         finally:
-            if self.is_alive():
+            if self.is_alive() and not self._executes:
                 self._remove_watchpoint(address)
 
     def _set_watchpoint(self, address: int) -> None:
@@ -163,6 +165,11 @@ class LldbTracer:
     def _note_stop(self, is_time_up: bool, but: int) -> None:
         if not self.is_alive():
             self._other = "exited"
+            return
+        self._executes = any(thread.GetStopReason() == lldb.eStopReasonExec for thread in self._process)
+        if self._executes:
+            self._pending.clear()
+            self._other = "executes"
             return
         foreign = False
         for thread in self._process:

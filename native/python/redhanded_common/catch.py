@@ -20,6 +20,9 @@ HOLD_SHARE = 0.5
 #: How long a goroutine is kept waiting, in seconds: a write takes microseconds, with traps milliseconds.
 LONGEST_KEEP = 0.5
 
+#: What is said once the map is gone with its program.
+EXECUTES = "The process executes another program now."
+
 #: How long to look for a moment in which nobody is inside before letting go, in seconds.
 QUIET = 2.0
 
@@ -240,15 +243,17 @@ class Catch:
         that has would die of it as soon as nobody keeps it."""
         self.leaving, outcome = True, self.outcome
         self.limit = time.monotonic() + QUIET
-        while time.monotonic() < self.limit and self.tracer.is_alive() and not self.stuck:
+        while time.monotonic() < self.limit and not self.stuck:
             self._look_ahead()
             if self.watch.is_quiet():
                 break
             self.outcome = None
             self._continue()
+            if self.outcome == "exited":
+                return
         else:
             self.notes.append("No quiet moment was found to let go in: the process may die of its race now.")
-        self.outcome = outcome if self.tracer.is_alive() else "exited"
+        self.outcome = outcome
 
     # The full stops, when all threads stand still.
 
@@ -256,6 +261,9 @@ class Catch:
         """Lets the process run until the next full stop, and finds out what that is."""
         self.suspecting = False
         ended = self.tracer.resume(self.limit)
+        if ended == "executes":
+            self.notes.append(EXECUTES)
+            ended = "exited"
         if ended == "exited" or (ended is not None and self.outcome is None and not self.leaving):
             self.outcome = ended
         elif ended is None and self.suspecting:

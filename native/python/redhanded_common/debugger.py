@@ -35,7 +35,8 @@ class Tracer(Protocol):
 
     def resume(self, deadline: float) -> str | None:
         """Lets the process run. None once a handler has stopped it; else `exited`, `interrupted`, `time` (by
-        time.monotonic), or `stopped`, by something that isn't ours."""
+        time.monotonic), `stopped`, by something that isn't ours, or `executes`: it stands before the first
+        instruction of another program, where all traps are void."""
         ...
 
     def hold(self, tid: int, seconds: float, walks_in: Callable[[int, int | None], bool]) -> bool:

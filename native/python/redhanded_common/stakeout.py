@@ -26,8 +26,15 @@ STOPPED = (
     "held: nobody else can run."
 )
 
+#: What is said where another program is executed, and waited for.
+FOLLOWED = "The process executes another program now, which is waited for instead."
+
+#: What is said where that is none of Go's.
+NOT_FOLLOWED = "The process executes another program now, which cannot be waited for: {}."
+
 #: What is said where the watch of the users ends before its time.
 ENDED = {
+    "executes": "The process executes another program now: all that was held is gone.",
     "interrupted": "Interrupted: the other one may be somebody who has not been seen yet.",
     "stopped": "The process stopped for another reason, before the time was over.",
     "exited": "The process has ended meanwhile, because of something else.",
@@ -42,10 +49,7 @@ class Lookout:
 
     def __init__(self, debugger: Debugger, options: argparse.Namespace) -> None:
         self.debugger, self.options = debugger, options
-        self.session = debugger.session()
-        self.fatal = frozenset(self.session.fatal_functions())
-        if not self.fatal:
-            raise Failure("the program has no function that ends it because of a map (runtime.fatal)")
+        self._look_at_program()
         self.tracer = debugger.tracer()
         #: Whether a thread can be held while the others run: elsewhere it is stopped again and again.
         self.can_hold = debugger.pid() is not None
@@ -58,6 +62,8 @@ class Lookout:
         #: Who uses its map meanwhile.
         self.users: Any = None
         self.outcome: str | None = None
+        #: Whether the one that is caught is still held.
+        self.is_at_scene = False
         #: The reports that `gomap race` is to repeat.
         self.reports: list[Any] = []
         self.notes: list[str] = []
@@ -67,11 +73,34 @@ class Lookout:
 
     def run(self) -> None:
         """Waits for somebody who is about to end the process because of a map, and finds the other one."""
+        if self.options.seconds is not None:
+            self.limit = self.began + self.options.seconds
+        self._wait(self._announcement())
+        while self.outcome == "executes":
+            try:
+                self._look_at_program()
+            except (Failure, core().Error) as failure:
+                self.outcome = "stopped"
+                self.notes.append(NOT_FOLLOWED.format(failure))
+            else:
+                self._wait(FOLLOWED)
+        seconds = time.monotonic() - self.began
+        self.lines.show(core().Fatal.summary(self.outcome, self.caught, seconds, self.notes))
+        if self.is_at_scene and self.tracer.is_alive():
+            self.tracer.select(self.held)
+            self.lines.note(NEXT)
+
+    def _look_at_program(self) -> None:
+        """Finds the functions with which the program is ended."""
+        self.session = self.debugger.session()
+        self.fatal = frozenset(self.session.fatal_functions())
+        if not self.fatal:
+            raise Failure("the program has no function that ends it because of a map (runtime.fatal)")
+
+    def _wait(self, note: str) -> None:
+        """The same for the program that the process executes by now."""
         with self.tracer.at_functions(self.fatal, self._on_fatal):
-            self.began = time.monotonic()
-            if self.options.seconds is not None:
-                self.limit = self.began + self.options.seconds
-            self.outcome = self._resume(self._announcement())
+            self.outcome = self._resume(note)
             while self.outcome is None:
                 self._look()
             if self.caught is not None:
@@ -79,11 +108,6 @@ class Lookout:
                     self._find_the_other()
                 except KeyboardInterrupt:
                     self.notes.append(ENDED["interrupted"])
-        seconds = time.monotonic() - self.began
-        self.lines.show(core().Fatal.summary(self.outcome, self.caught, seconds, self.notes))
-        if self.caught is not None and self.tracer.is_alive():
-            self.tracer.select(self.held)
-            self.lines.note(NEXT)
 
     def _announcement(self) -> str:
         what = "Waiting for a goroutine that is about to end the process because of a map"
@@ -111,7 +135,7 @@ class Lookout:
         if self.caught is None:
             self.outcome = self._resume()
         else:
-            self.outcome, self.held = "caught", self.trapped
+            self.outcome, self.held, self.is_at_scene = "caught", self.trapped, True
 
     def _find_the_other(self) -> None:
         """Shows who is caught, and who else is in the map as all stand still; if nobody is, who comes."""
@@ -155,6 +179,7 @@ class Lookout:
                 ended = self.tracer.resume(math.inf)
             if ended is not None:
                 self.notes.append(ENDED[ended])
+                self.is_at_scene = ended != "executes"
             elif self.trapped != self.held:
                 self._meet_another()
 

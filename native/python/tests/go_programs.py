@@ -151,8 +151,8 @@ class Values(Child):
 class Ending(Child):
     """The program that its own runtime ends, once it is told to go on."""
 
-    def __init__(self, executable: Path, how: str) -> None:
-        super().__init__([str(executable), how])
+    def __init__(self, executable: Path, *how: str) -> None:
+        super().__init__([str(executable), *how])
         self.wait_for_line(lambda line: line == "ready\n")
 
     def go(self) -> None:

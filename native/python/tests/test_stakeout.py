@@ -97,11 +97,11 @@ def test_what_a_lock_keeps_apart_is_never_reported(debugger: Debugger, start: St
 
 
 @pytest.fixture
-def end(build: Callable[..., Path], started: ExitStack) -> Callable[[str], Ending]:
+def end(build: Callable[..., Path], started: ExitStack) -> Callable[..., Ending]:
     """Starts the program that its own runtime ends: `end("alone")`."""
 
-    def end(how: str) -> Ending:
-        ending = Ending(build("ends"), how)
+    def end(*how: str) -> Ending:
+        ending = Ending(build("ends"), *how)
         started.callback(ending.kill)
         return ending
 
@@ -109,7 +109,7 @@ def end(build: Callable[..., Path], started: ExitStack) -> Callable[[str], Endin
 
 
 def test_who_ends_the_process_because_of_something_else_goes_on(
-    debugger: Debugger, end: Callable[[str], Ending]
+    debugger: Debugger, end: Callable[..., Ending]
 ) -> None:
     ending = end("lock")
     # There is nothing left to let go.
@@ -121,7 +121,7 @@ def test_who_ends_the_process_because_of_something_else_goes_on(
 
 
 def test_nobody_is_accused_where_nobody_else_uses_the_map(
-    debugger: Debugger, end: Callable[[str], Ending]
+    debugger: Debugger, end: Callable[..., Ending]
 ) -> None:
     ending = end("alone")
     ran = debugger.attach(ending.pid, "gomap stakeout --wait 0.5 --json", go=ending.go)
@@ -133,7 +133,7 @@ def test_nobody_is_accused_where_nobody_else_uses_the_map(
 
 
 def test_another_one_that_is_about_to_end_the_process_is_the_other_culprit(
-    debugger: Debugger, end: Callable[[str], Ending]
+    debugger: Debugger, end: Callable[..., Ending]
 ) -> None:
     ending = end("together")
     ran = debugger.attach(ending.pid, "gomap stakeout --json", "gomap threads --json", go=ending.go)
@@ -146,7 +146,7 @@ def test_another_one_that_is_about_to_end_the_process_is_the_other_culprit(
 
 
 def test_nobody_is_waited_for_who_waits_for_the_one_that_is_held(
-    debugger: Debugger, end: Callable[[str], Ending]
+    debugger: Debugger, end: Callable[..., Ending]
 ) -> None:
     ending = end("stopped")
     ran = debugger.attach(ending.pid, "gomap stakeout --wait 30 --json", go=ending.go)
@@ -156,7 +156,7 @@ def test_nobody_is_waited_for_who_waits_for_the_one_that_is_held(
     assert ending.wait() == 2
 
 
-def test_without_a_wait_nobody_runs_on(debugger: Debugger, end: Callable[[str], Ending]) -> None:
+def test_without_a_wait_nobody_runs_on(debugger: Debugger, end: Callable[..., Ending]) -> None:
     ending = end("alone")
     ran = debugger.attach(ending.pid, "gomap stakeout --wait 0 --json", go=ending.go)
     assert ran.one("redhanded.fatal/1")
@@ -175,7 +175,7 @@ def test_ctrl_c_ends_the_wait_for_a_race(debugger: Debugger, start: Start) -> No
     locked.assert_works_on()
 
 
-def test_ctrl_c_ends_the_watch_for_others(debugger: Debugger, end: Callable[[str], Ending]) -> None:
+def test_ctrl_c_ends_the_watch_for_others(debugger: Debugger, end: Callable[..., Ending]) -> None:
     ending = end("alone")
     ran = debugger.attach(
         ending.pid, "gomap stakeout --wait 60", "gomap threads", go=ending.go, interrupt_at="It is held"
@@ -184,3 +184,39 @@ def test_ctrl_c_ends_the_watch_for_others(debugger: Debugger, end: Callable[[str
     assert "Interrupted: " in ran.out
     assert "writing main.shared in" in ran.out
     assert ending.wait() == 2
+
+
+def test_a_program_that_is_executed_is_waited_for(
+    debugger: Debugger, end: Callable[..., Ending], build: Callable[..., Path]
+) -> None:
+    ending = end("exec", str(build("clobber")), *HURRY)
+    ran = debugger.attach(ending.pid, "gomap stakeout --wait 3 --json", "gomap threads --json", go=ending.go)
+    parties = [ran.one("redhanded.fatal/1")["access"], ran.one("redhanded.culprit/1")["access"]]
+    assert {assert_names(party, "clobber") for party in parties} == set(RACES["clobber"])
+    assert (summary(ran)["outcome"], summary(ran)["certainty"]) == ("caught", "proven")
+    assert ran.one("redhanded.threads/1")["threads"], ran
+    assert ending.wait() == 2
+    assert OF_ITS_RACE in ending.err
+
+
+def test_a_program_of_another_language_is_left_alone(debugger: Debugger, end: Callable[..., Ending]) -> None:
+    ending = end("exec", "/bin/sh", "-c", "echo unharmed")
+    ran = debugger.attach(ending.pid, "gomap stakeout --json", go=ending.go)
+    assert ran.status == 0, ran
+    (note,) = summary(ran)["notes"]
+    assert "cannot be waited for" in note and "was not built by Go" in note
+    assert summary(ran)["outcome"] == "stopped"
+    assert ending.wait() == 0, ending.err
+    assert ending.out.endswith("unharmed\n")
+
+
+def test_a_watch_ends_where_another_program_is_executed(
+    debugger: Debugger, end: Callable[..., Ending]
+) -> None:
+    ending = end("exec", "/bin/sh", "-c", "echo unharmed")
+    ran = debugger.attach(ending.pid, "gomap watch main.shared --hold 5 --rescue --json", go=ending.go)
+    assert ran.status == 0, ran
+    assert ran.summary()["outcome"] == "exited"
+    assert ran.summary()["notes"] == ["The process executes another program now."]
+    assert ending.wait() == 0, ending.err
+    assert ending.out.endswith("unharmed\n")

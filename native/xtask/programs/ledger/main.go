@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -70,11 +71,15 @@ func obey() {
 	end()
 }
 
-// end closes the books and ends the process, well if they are right.
+var ending sync.Once
+
+// end closes the books and ends the process, well if they are right. It may be asked to twice at the same time.
 func end() {
-	closeBooks()
-	say(report())
-	os.Exit(0)
+	ending.Do(func() {
+		closeBooks()
+		say(report())
+		os.Exit(0)
+	})
 }
 
 // wrong ends the process, which has found itself damaged.

@@ -226,8 +226,12 @@ impl Run<'_> {
             // It has its program's, or has found a race.
             Some(WaitStatus::Exited(_, 0 | 1 | ERROR)) if self.case == Case::RaceInterrupted => Vec::new(),
             Some(end) if is_sigkill(end) && self.mode.is_starter() && self.case == Case::TargetKilled => Vec::new(),
-            Some(WaitStatus::Signaled(_, Signal::SIGINT, _)) if self.case == Case::Interrupted => Vec::new(),
-            Some(WaitStatus::Exited(_, INTERRUPTED)) if self.case == Case::Interrupted => Vec::new(),
+            // What has started the program passes that on, and has its status.
+            Some(WaitStatus::Signaled(_, Signal::SIGINT, _) | WaitStatus::Exited(_, INTERRUPTED))
+                if self.case == Case::Interrupted && !self.mode.is_starter() =>
+            {
+                Vec::new()
+            }
             Some(WaitStatus::Exited(_, status)) if self.mode.good().contains(&status) => {
                 match self.mode.safety().warning() {
                     _ if self.case.may_fail() => Vec::new(),
@@ -244,7 +248,7 @@ impl Run<'_> {
             Some(_) if (self.case.may_fail() || self.case == Case::LeaderGone) && self.mode.debugger().is_some() => {
                 Vec::new()
             }
-            Some(WaitStatus::Exited(_, ERROR)) if self.case.may_fail() => failed(),
+            Some(WaitStatus::Exited(_, ERROR)) if self.case.may_fail() && !self.mode.is_starter() => failed(),
             Some(end) => vec![format!("the watcher ended, {end:?}: {}", told())],
         }
     }
