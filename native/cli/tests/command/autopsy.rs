@@ -109,6 +109,17 @@ fn the_signal_that_came_is_named_and_not_the_one_that_the_runtime_sends_itself()
 }
 
 #[test]
+fn a_signal_may_come_to_a_thread_that_sleeps() {
+    for wanted in [(|minor| minor < 24) as fn(u32) -> bool, |_| true] {
+        let file = build_from("tests/command/ends", wanted, &[]);
+        let Some(dead) = die(&file, &["sysmon"]) else { return };
+        let said = autopsy(&dead, &[]);
+        assert!(said.out.contains("No map: signal 11 (SIGSEGV) ended the process"), "{}{}", said.out, dead.words);
+        assert!(said.out.contains("runtime.sysmon()"), "{}", said.out);
+    }
+}
+
+#[test]
 fn a_core_that_lacks_the_stacks_is_no_other_end() {
     let Some(dead) = die(&racing(|_| true, &[]), &["global", "write", "tight"]) else { return };
     std::fs::OpenOptions::new().write(true).open(&dead.core).unwrap().set_len(1 << 16).unwrap();

@@ -67,6 +67,9 @@ const STOPS: [u64; 3] = [5, 19, 23];
 const SIGNALS: RangeInclusive<u64> = 1..=64;
 const SIGQUIT: u64 = 3;
 
+/// What the handler of a signal calls to end the process, and to wait until others have shown their stacks.
+const ENDS_OF_SIGNAL: [&str; 3] = ["runtime.dieFromSignal", "runtime.crash", "runtime.usleep"];
+
 /// A goroutine that waits inside the fatal function for another one to be done with it is not the first.
 const WAITS: [&str; 2] = ["runtime.lock2", "runtime.futexsleep"];
 
@@ -92,10 +95,11 @@ pub fn end(target: &Target<'_>, threads: &[ThreadRegisters], signal: Option<u64>
     // A thread that died of a signal may have sent SIGQUIT to all others first, to have them show their stacks, and
     // waits until they have.
     let killed = walks.iter().filter_map(|walk| {
-        let ends = walk.outermost(target, &["runtime.dieFromSignal", "runtime.crash", "runtime.usleep"])?;
         let handler = walk.outermost(target, &["runtime.sighandler"])?;
+        // Not what the signal has interrupted, which may sleep too.
+        let ends = walk.frames.iter().take(handler).any(|frame| is_any(target, frame, &ENDS_OF_SIGNAL));
         let number = walk.signal(target, handler + 1)?;
-        (ends < handler).then_some((walk, number))
+        ends.then_some((walk, number))
     });
     if let Some((walk, number)) = killed.min_by_key(|(_, number)| *number == SIGQUIT) {
         return Ok(End::Signal { signal: number, scene: walk.scene(target, 0) });
@@ -136,6 +140,11 @@ pub(super) fn first<'t>(target: &Target<'_>, threads: &'t [ThreadRegisters]) -> 
     fatals.min_by_key(waits)
 }
 
+/// Whether a frame is that of one of these functions, of which some are in assembly.
+fn is_any(target: &Target<'_>, frame: &UnwoundFrame, functions: &[&str]) -> bool {
+    name(target, frame).is_some_and(|name| functions.contains(&name.trim_end_matches(".abi0")))
+}
+
 /// A thread's stack.
 struct Walk {
     thread: u32,
@@ -149,10 +158,9 @@ impl Walk {
         Walk { thread: thread.tid, goroutine, frames }
     }
 
-    /// The depth of the outermost frame of one of these functions, of which some are in assembly.
+    /// The depth of the outermost frame of one of these functions.
     fn outermost(&self, target: &Target<'_>, functions: &[&str]) -> Option<usize> {
-        let is_it = |frame| name(target, frame).is_some_and(|name| functions.contains(&name.trim_end_matches(".abi0")));
-        self.frames.iter().rposition(is_it)
+        self.frames.iter().rposition(|frame| is_any(target, frame, functions))
     }
 
     fn scene(&self, target: &Target<'_>, depth: usize) -> Scene {

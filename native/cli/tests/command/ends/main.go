@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -18,6 +20,12 @@ func main() {
 		<-make(chan int)
 	case "panic":
 		panic("on purpose")
+	case "sysmon":
+		// The runtime starts it second, and it sleeps most of the time.
+		tasks, _ := os.ReadDir("/proc/self/task")
+		second, _ := strconv.Atoi(tasks[1].Name())
+		syscall.Tgkill(os.Getpid(), second, syscall.SIGSEGV)
+		time.Sleep(time.Minute)
 	case "signals":
 		// A line for each, until it is asked to end.
 		got := make(chan os.Signal, 64)
