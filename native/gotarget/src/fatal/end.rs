@@ -67,8 +67,8 @@ const STOPS: [u64; 3] = [5, 19, 23];
 const SIGNALS: RangeInclusive<u64> = 1..=64;
 const SIGQUIT: u64 = 3;
 
-/// What the handler of a signal calls to end the process, and to wait until others have shown their stacks.
-const ENDS_OF_SIGNAL: [&str; 3] = ["runtime.dieFromSignal", "runtime.crash", "runtime.usleep"];
+/// What the handler of a signal calls to end the process, to have others show their stacks, and to wait for that.
+const ENDS_OF_SIGNAL: [&str; 4] = ["runtime.dieFromSignal", "runtime.crash", "runtime.raiseproc", "runtime.usleep"];
 
 /// A goroutine that waits inside the fatal function for another one to be done with it is not the first.
 const WAITS: [&str; 2] = ["runtime.lock2", "runtime.futexsleep"];
