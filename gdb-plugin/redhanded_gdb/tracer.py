@@ -264,9 +264,9 @@ def _is_about_the_end(error: gdb.error) -> bool:
         if time.monotonic() > latest:
             return False
         time.sleep(POLL)
-    # Nobody is left to be let go: gdb only forgets the process.
+    # Nobody is left to be killed: gdb only forgets the process. It would crash if it were to detach.
     with suppress(gdb.error):
-        gdb.execute("detach", to_string=True)
+        gdb.execute("kill", to_string=True)
     return gdb.selected_inferior().pid == 0
 
 

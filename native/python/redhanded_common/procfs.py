@@ -24,8 +24,10 @@ def stopped_at(pid: int, but: int) -> Iterator[tuple[int, int | None]]:
 def has_ended(pid: int) -> bool:
     """Whether all threads of a process have ended: its tracer may not have been told yet."""
     try:
-        # One that goes away meanwhile has no state.
-        return all(_state(task) in (*ENDED, "") for task in Path(f"/proc/{pid}/task").iterdir())
+        # One that goes away meanwhile has no state. Who executes another program becomes the first thread:
+        # that is looked at last.
+        tasks = sorted(Path(f"/proc/{pid}/task").iterdir(), key=lambda task: task.name == str(pid))
+        return all(_state(task) in (*ENDED, "") for task in tasks)
     except OSError:
         return True
 
