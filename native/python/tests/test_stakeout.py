@@ -186,9 +186,16 @@ def test_ctrl_c_ends_the_watch_for_others(debugger: Debugger, end: Callable[...,
     assert ending.wait() == 2
 
 
+def takes_exec_for_an_end(debugger: Debugger) -> bool:
+    """lldb 19 and 23 often do: they hear of the end of all other threads, and so of the process's."""
+    return debugger.name.startswith("lldb")
+
+
 def test_a_program_that_is_executed_is_waited_for(
     debugger: Debugger, end: Callable[..., Ending], build: Callable[..., Path]
 ) -> None:
+    if takes_exec_for_an_end(debugger):
+        pytest.skip("not told reliably by lldb")
     ending = end("exec", str(build("clobber")), *HURRY)
     ran = debugger.attach(ending.pid, "gomap stakeout --wait 3 --json", "gomap threads --json", go=ending.go)
     parties = [ran.one("redhanded.fatal/1")["access"], ran.one("redhanded.culprit/1")["access"]]
@@ -200,6 +207,8 @@ def test_a_program_that_is_executed_is_waited_for(
 
 
 def test_a_program_of_another_language_is_left_alone(debugger: Debugger, end: Callable[..., Ending]) -> None:
+    if takes_exec_for_an_end(debugger):
+        pytest.skip("not told reliably by lldb")
     ending = end("exec", "/bin/sh", "-c", "echo unharmed")
     ran = debugger.attach(ending.pid, "gomap stakeout --json", go=ending.go)
     assert ran.status == 0, ran
@@ -213,6 +222,8 @@ def test_a_program_of_another_language_is_left_alone(debugger: Debugger, end: Ca
 def test_a_watch_ends_where_another_program_is_executed(
     debugger: Debugger, end: Callable[..., Ending]
 ) -> None:
+    if takes_exec_for_an_end(debugger):
+        pytest.skip("not told reliably by lldb")
     ending = end("exec", "/bin/sh", "-c", "echo unharmed")
     ran = debugger.attach(ending.pid, "gomap watch main.shared --hold 5 --rescue --json", go=ending.go)
     assert ran.status == 0, ran
