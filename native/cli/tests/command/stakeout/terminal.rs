@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill, killpg};
@@ -18,45 +20,58 @@ fn state(pid: i32) -> char {
     stat.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap_or('?')
 }
 
-#[test]
-fn ctrl_z_stops_both_and_both_go_on() {
-    let version = versions().pop().unwrap();
-    let terminal = openpty(None, None).unwrap();
-    let slave = || Stdio::from(terminal.slave.try_clone().unwrap());
-    // As a job of its own, of a shell that waits for it.
-    let mut command = Command::new("setsid");
-    command.args([
-        "--ctty",
-        "bash",
-        "-c",
-        "set -m; \"$0\" stakeout -- \"$1\" -hurry 50 -for 60s; echo \"it was $?\"; read; fg; echo \"then $?\"",
-    ]);
-    command.arg(program()).arg(build(&version, "locked")).stdin(slave()).stdout(slave()).stderr(slave());
-    let mut shell = command.spawn().unwrap();
-    drop(command);
-    let slave_kept = terminal.slave;
-    let mut keyboard = File::from(terminal.master.try_clone().unwrap());
-    let mut screen = BufReader::new(File::from(terminal.master));
-    let mut wait_for_line = |wanted: &str| {
+/// A shell with a terminal of its own, in which redhanded is a job.
+struct Terminal {
+    shell: Child,
+    keyboard: File,
+    screen: BufReader<File>,
+    /// The terminal is gone once nobody has this end of it.
+    _slave: OwnedFd,
+}
+
+impl Terminal {
+    /// Runs a script, in which `$0` is redhanded and `$1` a sample.
+    fn run(script: &str, sample: &Path) -> Self {
+        let terminal = openpty(None, None).unwrap();
+        let slave = || Stdio::from(terminal.slave.try_clone().unwrap());
+        let mut command = Command::new("setsid");
+        command.args(["--ctty", "bash", "-c", script]).arg(program()).arg(sample);
+        let shell = command.stdin(slave()).stdout(slave()).stderr(slave()).spawn().unwrap();
+        let keyboard = File::from(terminal.master.try_clone().unwrap());
+        let screen = BufReader::new(File::from(terminal.master));
+        Terminal { shell, keyboard, screen, _slave: terminal.slave }
+    }
+
+    fn wait_for_line(&mut self, wanted: &str) {
         let mut line = String::new();
         while !line.contains(wanted) {
             line.clear();
-            assert!(screen.read_line(&mut line).unwrap() > 0, "no {wanted}");
+            assert!(self.screen.read_line(&mut line).unwrap() > 0, "no {wanted}");
         }
-    };
-    wait_for_line("ready ");
-    let redhanded = child_of(&shell);
-    keyboard.write_all(b"\x1a").unwrap();
-    wait_for_line("it was ");
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        self.keyboard.write_all(keys).unwrap();
+    }
+}
+
+#[test]
+fn ctrl_z_stops_both_and_both_go_on() {
+    let version = versions().pop().unwrap();
+    let script = "set -m; \"$0\" stakeout -- \"$1\" -hurry 50 -for 60s; echo \"it was $?\"; read; fg; echo \"then $?\"";
+    let mut terminal = Terminal::run(script, &build(&version, "locked"));
+    terminal.wait_for_line("ready ");
+    let redhanded = child_of(&terminal.shell);
+    terminal.press(b"\x1a");
+    terminal.wait_for_line("it was ");
     assert_eq!(state(redhanded), 'T');
-    keyboard.write_all(b"\n").unwrap();
+    terminal.press(b"\n");
     // The shell lets it go on, and Ctrl-C reaches it.
     wait_for("its going on", || state(redhanded) != 'T');
-    keyboard.write_all(b"\x03").unwrap();
-    wait_for_line("count 64");
-    wait_for_line("then 0");
-    assert!(shell.wait().unwrap().success());
-    drop(slave_kept);
+    terminal.press(b"\x03");
+    terminal.wait_for_line("count 64");
+    terminal.wait_for_line("then 0");
+    assert!(terminal.shell.wait().unwrap().success());
     let _ = killpg(Pid::from_raw(redhanded), Signal::SIGKILL);
 }
 
@@ -64,38 +79,18 @@ fn ctrl_z_stops_both_and_both_go_on() {
 fn ctrl_z_gives_the_terminal_back_while_a_program_is_held() {
     let version = versions().pop().unwrap();
     let sample = build(&version, "clobber");
+    let script =
+        "set -m; \"$0\" stakeout --wait 0 --then hold -- \"$1\" -hurry 250; echo \"it was $?\"; fg; echo \"then $?\"";
     // Whoever reads the signal may be one of two threads: once is not enough.
     for _ in 0..5 {
-        let terminal = openpty(None, None).unwrap();
-        let slave = || Stdio::from(terminal.slave.try_clone().unwrap());
-        let mut command = Command::new("setsid");
-        command.args([
-            "--ctty",
-            "bash",
-            "-c",
-            "set -m; \"$0\" stakeout --wait 0 --then hold -- \"$1\" -hurry 250; echo \"it was $?\"; fg; echo \"then $?\"",
-        ]);
-        command.arg(program()).arg(&sample).stdin(slave()).stdout(slave()).stderr(slave());
-        let mut shell = command.spawn().unwrap();
-        drop(command);
-        let slave_kept = terminal.slave;
-        let mut keyboard = File::from(terminal.master.try_clone().unwrap());
-        let mut screen = BufReader::new(File::from(terminal.master));
-        let mut wait_for_line = |wanted: &str| {
-            let mut line = String::new();
-            while !line.contains(wanted) {
-                line.clear();
-                assert!(screen.read_line(&mut line).unwrap() > 0, "no {wanted}");
-            }
-        };
-        wait_for_line("is stopped just before its end");
-        keyboard.write_all(b"\x1a").unwrap();
-        wait_for_line(&format!("it was {}", 128 + Signal::SIGSTOP as i32));
+        let mut terminal = Terminal::run(script, &sample);
+        terminal.wait_for_line("is stopped just before its end");
+        terminal.press(b"\x1a");
+        terminal.wait_for_line(&format!("it was {}", 128 + Signal::SIGSTOP as i32));
         // The shell lets the whole job go on, and so the program ends.
-        wait_for_line("fatal error: concurrent map writes");
-        wait_for_line("then 2");
-        assert!(shell.wait().unwrap().success());
-        drop(slave_kept);
+        terminal.wait_for_line("fatal error: concurrent map writes");
+        terminal.wait_for_line("then 2");
+        assert!(terminal.shell.wait().unwrap().success());
     }
 }
 
