@@ -186,6 +186,9 @@ class GdbTracer:
             return "interrupted"
         if self._stopped:
             return None
+        if isinstance(stop, gdb.BreakpointEvent) and all(trap in self._traps for trap in stop.breakpoints):
+            # A Ctrl-C that came just before `stop` is raised in there before there is anything to catch it.
+            return "interrupted"
         if self._time_is_up or time.monotonic() >= deadline:
             return "time"
         if isinstance(stop, gdb.SignalEvent) and stop.stop_signal == "SIGINT":
@@ -201,9 +204,9 @@ class GdbTracer:
     def _timer(self, deadline: float) -> Iterator[None]:
         timer = threading.Timer(max(0.0, deadline - time.monotonic()) + GRACE, self._post_that_time_is_up)
         timer.daemon = True
-        if deadline < math.inf:
-            timer.start()
         try:
+            if deadline < math.inf:
+                timer.start()
             yield
         finally:
             timer.cancel()

@@ -26,6 +26,7 @@ HELP = """Look at Go maps, and catch those who race on them.
     gomap locals                          the selected frame's locals, as Go writes them
     gomap watch main.shared --hold 5      both culprits of a race, caught
     gomap stakeout                        both, once the runtime ends the process for it
+    gomap autopsy                         both, from a core of that end
     gomap goroutines                      all goroutines
     gomap threads                         who is inside which map right now
     gomap race                            the last report again
@@ -91,6 +92,8 @@ class Looking(Command):
     needs_frame = False
     #: Whether it makes a difference what the threads are doing.
     needs_threads = False
+    #: Whether they must stand still.
+    needs_stop = False
 
     def run(self, debugger: Debugger, argument: str) -> None:
         """Has the core answer."""
@@ -100,6 +103,8 @@ class Looking(Command):
         session, frame, current = debugger.session(), debugger.frame(), debugger.current()
         if self.needs_frame and frame is None:
             raise Failure(f"gomap {self.name}: a process that runs has no frames: interrupt it first")
+        if self.needs_stop and debugger.is_running():
+            raise Failure(f"gomap {self.name}: all threads run: interrupt the process first")
         with debugger.undisturbed():
             threads = debugger.threads() if self.needs_threads else []
             scene = Scene(frame, threads, current, debugger.is_running(), debugger.colour())
@@ -215,6 +220,22 @@ class Locals(Looking):
     needs_frame = True
     options = ("--json", "--max-string", "--max-items", "--depth")
     maps_only = False
+
+
+class Autopsy(Looking):
+    """Say what the process ends of, and who the other goroutine was: gomap autopsy [--json]
+
+        gomap autopsy
+
+    After "fatal error: concurrent map ...", in a core of it or in a process that is held there: the map, the
+    goroutine that found it used, all others ranked by what their stacks tell, every place in the program that
+    can write the map, and a check of the map."""
+
+    name = "autopsy"
+    takes_expression = False
+    needs_expression = False
+    needs_threads = True
+    needs_stop = True
 
 
 class Listing(Command):
@@ -346,4 +367,4 @@ class Race(Command):
             Lines(debugger, given.json).show(report)
 
 
-COMMANDS = (Print, Get, Header, Check, Maps, Locals, Watch, Stakeout, Goroutines, Threads, Race)
+COMMANDS = (Print, Get, Header, Check, Maps, Locals, Watch, Stakeout, Autopsy, Goroutines, Threads, Race)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from children import Child, eventually
-from debugger import MARK, PATIENCE, Debugger, at_first
+from debugger import MARK, PATIENCE, Debugger, Gdb, at_first
 from fixtures import UNOPTIMIZED
 from go_programs import HURRY, LIFE, Sample, Values, line_of
 
@@ -59,6 +59,7 @@ class Stage:
             (f"{name}, run to {function}", self._launched),
             (f"{name} on a server, run to {function}", self._remote),
             (f"a core of {name}", self._core),
+            (f"a core of {name}, at its end", self._core_at_end),
         ]
 
     def _attached(self, name: str, function: str = "", line: str = "", flags: tuple[str, ...] = ()) -> Scene:
@@ -96,6 +97,15 @@ class Stage:
         made = ["gcore", "-o", str(self._folder / "core"), str(started.pid)]
         subprocess.run(made, check=True, timeout=PATIENCE, capture_output=True)
         return Scene(self._debugger.on_core(started.executable, self._folder / f"core.{started.pid}"), [])
+
+    def _core_at_end(self, name: str) -> Scene:
+        started = self._started(name)
+        core = self._folder / "core"
+        # gdb makes it, whichever debugger looks at it.
+        made = ("gomap stakeout --for 50 --wait 0", f"gcore {core}")
+        ran = Gdb.all()[0].attach(started.pid, *made, go=started.go)
+        assert core.is_file(), ran
+        return Scene(self._debugger.on_core(started.executable, core), [])
 
     def _program(self, name: str, *flags: str) -> tuple[Any, ...]:
         """A sample's executable, and its options."""
