@@ -57,6 +57,9 @@ impl Mortal {
         let (folder, file) = toolchain::build_with(go, "mortal", build.arguments(), cgo);
         let mut command = Command::new(&file);
         command.current_dir(folder.path()).env("GOTRACEBACK", "crash").env("GOMAXPROCS", "2");
+        // Go interrupts whoever runs for long, whose registers are on its stack then. The garbage collector would wait
+        // for that.
+        command.env("GODEBUG", "asyncpreemptoff=1").env("GOGC", "off");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let (mut regions, mut goroutines) = (Vec::new(), BTreeMap::new());

@@ -34,6 +34,23 @@ impl Guarded {
         Guarded { child, output }
     }
 
+    /// A shell that answers each SIGUSR1 with `one` and each signal 35 with `two`. Names of real-time signals too: 35
+    /// is one that the C library leaves to programs.
+    pub(crate) fn answering() -> Self {
+        // Not in the traps themselves: bash forgets a signal that comes as the trap of one before ends.
+        let answers = |count: &str, answer: &str| {
+            format!("while ((said_{count} < {count})); do said_{count}=$((said_{count} + 1)); echo {answer}; done")
+        };
+        let script = format!(
+            "trap 'ones=$((ones + 1))' USR1; trap 'twos=$((twos + 1))' 35; echo ready; while :; do sleep 0.01; {}; {}; done",
+            answers("ones", "one"),
+            answers("twos", "two")
+        );
+        let mut started = Self::start(Command::new("bash").args(["-c", &script]));
+        started.wait_for("ready");
+        started
+    }
+
     /// A copy of this program that does what an ignored test below says.
     pub(crate) fn role(name: &str, target: impl ToString) -> Self {
         let mut started = Self::start_role(name, target);

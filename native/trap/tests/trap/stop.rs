@@ -45,10 +45,7 @@ fn all_threads_stand_also_those_that_are_made_meanwhile() {
 
 #[test]
 fn signals_that_come_meanwhile_arrive() {
-    // Names of real-time signals too: 35 is one that the C library leaves to programs.
-    let script = "trap 'echo one' USR1; trap 'echo two' 35; echo ready; while :; do sleep 0.01; done";
-    let mut target = Guarded::start(Command::new("bash").args(["-c", script]));
-    target.wait_for("ready");
+    let mut target = Guarded::answering();
     let _stopper = Guarded::role("stops_again_and_again", target.pid());
     for _ in 0..100 {
         for (signal, answer) in [("USR1", "one"), ("35", "two")] {
