@@ -8,6 +8,7 @@ for gdb, and is seen in /proc.
 from __future__ import annotations
 
 import math
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -206,7 +207,8 @@ class GdbTracer:
         timer.daemon = True
         try:
             if deadline < math.inf:
-                timer.start()
+                with _signals_blocked():
+                    timer.start()
             yield
         finally:
             timer.cancel()
@@ -299,6 +301,16 @@ def _explained() -> Iterator[None]:
         if "aborted" in str(error):
             raise Failure(NOT_INSERTED) from None
         raise
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """A thread that starts meanwhile gets no signals: gdb crashes when its own come to another than the first."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use nix::sys::signal::{SigSet, SigmaskHow};
 use object::{Object, ObjectSection, SectionKind};
 
 use crate::amd64_body::Body;
@@ -147,7 +148,7 @@ impl Program {
         };
         let workers = thread::available_parallelism().map_or(1, usize::from).min(callers.len() / 64 + 1);
         thread::scope(|scope| {
-            let started: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let started: Vec<_> = without_signals(|| (1..workers).map(|_| scope.spawn(work)).collect());
             let mut calls = work();
             calls.extend(started.into_iter().filter_map(|worker| worker.join().ok()).flatten());
             calls
@@ -167,6 +168,15 @@ impl Program {
         };
         body.calls().filter_map(call).collect()
     }
+}
+
+/// Starts threads that get no signals: a debugger's handlers are not made for others than its own.
+fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    let started = start();
+    // It fails only for masks that the kernel doesn't know.
+    let _ = before.and_then(|before| before.thread_set_mask());
+    started
 }
 
 impl MapCode {

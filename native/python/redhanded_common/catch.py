@@ -20,6 +20,9 @@ HOLD_SHARE = 0.5
 #: How long a goroutine is kept waiting, in seconds: a write takes microseconds, with traps milliseconds.
 LONGEST_KEEP = 0.5
 
+#: For how long at a time it is held meanwhile, in seconds, before it looks again whether it may go on.
+MOMENT = 0.005
+
 #: What is said once the map is gone with its program.
 EXECUTES = "The process executes another program now."
 
@@ -96,6 +99,7 @@ class Catch:
         stop = self.watch.stop(at, tid, registers)
         self.looked_at[tid] = registers("rip")
         if self.options.rescue and self._keep(tid, stop, registers):
+            self._let_others_on(tid)
             return False
         self._show(stop)
         if self._is_over():
@@ -120,6 +124,8 @@ class Catch:
             return False
         self.looked_at[tid] = registers("rip")
         if self.options.rescue and self._rescue(tid, dying, registers):
+            if dying.goroutine in self.kept:
+                self._let_others_on(tid)
             return False
         self.lines.show(self.watch.dying_line(dying, False))
         self.accesses += 1
@@ -189,6 +195,12 @@ class Catch:
             self._count(stop.proven, goroutine)
         self._jump(tid, *again)
         return True
+
+    def _let_others_on(self, tid: int) -> None:
+        """Holds one that is kept, for a moment. Where all threads stop at each trap the others would come no
+        further if it were trapped again at once."""
+        if self.debugger.pid() is not None:
+            self.tracer.hold(tid, MOMENT, self._walks_in)
 
     def _is_stuck(self, goroutine: int) -> bool:
         """Whether a goroutine has waited too long. The one inside may itself wait, for a thread, while
