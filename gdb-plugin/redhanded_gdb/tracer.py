@@ -305,7 +305,7 @@ def _explained() -> Iterator[None]:
 
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
-    """A thread that starts meanwhile gets no signals: gdb crashes when its own come to another than the first."""
+    """A thread that starts meanwhile gets no signals: gdb crashes when its own come to another thread."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         yield
