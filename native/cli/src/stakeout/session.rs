@@ -118,7 +118,7 @@ impl<'a> Session<'a> {
                         return self.ended(end);
                     }
                     match (self.args.then, self.relation) {
-                        (Then::Hold, _) => return self.hold(),
+                        (Then::Hold, _) => return self.hold(tid),
                         (Then::Die | Then::Core, Relation::Other) => return self.leave(),
                         (Then::Die | Then::Core, Relation::Child) => {
                             caught.held.into_iter().for_each(|tid| self.tracer.resume(tid, 0));
@@ -201,8 +201,8 @@ impl<'a> Session<'a> {
         Ok(status)
     }
 
-    /// Leaves the process stopped, for a debugger.
-    fn hold(mut self) -> Result<Status, Error> {
+    /// Leaves the process stopped, for a debugger, which is told the thread that would end it.
+    fn hold(mut self, tid: i32) -> Result<Status, Error> {
         let pid = self.tracer.pid();
         self.tracer.stop_all(PATIENCE);
         // Whoever goes on next stops the others, before an instruction of its own.
@@ -214,8 +214,8 @@ impl<'a> Session<'a> {
         self.tracer.detach();
         self.signals.stop_alone();
         say(&format!(
-            "process {pid} is stopped just before its end. Look at it with `gdb -p {pid}`, `lldb -p {pid}` or \
-             `dlv attach {pid}`; then let it end with `kill -CONT {pid}`"
+            "process {pid} is stopped just before its end, by thread {tid}. Look at it with `gdb -p {pid}` (`thread find \
+             {tid}` finds that thread), `lldb -p {pid}` or `dlv attach {pid}`; then let it end with `kill -CONT {pid}`"
         ));
         match relation {
             Relation::Other => Ok(status),

@@ -50,7 +50,7 @@ pub(super) fn find(target: &Target<'_>, thread: &ThreadRegisters) -> Option<Doom
         those.next().filter(|_| those.next().is_none())
     };
     let header = only(true).or_else(|| only(false))?;
-    Some(map::describe(target, &frames, called, header, Some(RuntimeAddr(descriptor)), Sureness::Likely))
+    Some(map::describe(target, &frames, called, header, Some(RuntimeAddr(descriptor)), Sureness::Inferred))
 }
 
 /// Whether the map there is marked as being written; `None` if there is none, or it is empty.

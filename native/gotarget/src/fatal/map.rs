@@ -37,6 +37,8 @@ pub struct Doomed {
 /// How sure it is which map a fatal access was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sureness {
+    /// Nothing of the access tells its map: this is the one of its type that others write, or use.
+    Inferred,
     /// Several ways disagree, or what lies there looks like no map: it may be another one.
     Likely,
     /// The access itself keeps its address no more: this is what the variable that it was taken from holds now.

@@ -60,7 +60,7 @@ fn check(dead: &Dead, place: &str, fatal: &Fatal, context: &str) {
     // Since Go 1.24 a reader keeps nothing of the map once it has found it being written, and what its caller
     // had from another function is in no place that could be read again: then others' stacks tell.
     let lost = (place, fatal.kind) == ("shard", Kind::Read);
-    assert!(map.sureness != Sureness::Likely || lost, "{context}");
+    assert!(map.sureness > Sureness::Likely || (lost && map.sureness == Sureness::Inferred), "{context}");
     let value = map.value.as_ref().unwrap();
     if let Some(expression) = expression(place) {
         assert_eq!((value.expression.as_str(), map.named), (expression, true), "{context}");

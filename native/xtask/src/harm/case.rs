@@ -4,7 +4,6 @@ use clap::ValueEnum;
 use nix::unistd::Uid;
 
 use super::mode::{Mode, Safety};
-use crate::debugger::Release;
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -99,8 +98,8 @@ impl Case {
             Case::Traced | Case::OtherUser | Case::Sandboxed | Case::Yama if mode.debugger().is_some() => {
                 Some("who is denied is the debugger")
             }
-            Case::Exec if mode.debugger() == Some(Release::Gdb13) => {
-                Some("gdb alone hangs with a process that executes another program while it attaches")
+            Case::Exec if mode.debugger().is_some() => {
+                Some("debuggers alone hang with a process that executes another program while they attach")
             }
             Case::OtherUser | Case::Yama if !Uid::effective().is_root() => Some("another user: only root can try that"),
             Case::Yama if trap::ptrace_scope().is_none_or(|scope| scope < ONLY_DESCENDANTS) => {
