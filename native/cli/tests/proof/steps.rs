@@ -2,10 +2,12 @@
 //! knew, give or take the one that is being written, or a finding must say that it can't be told.
 
 use std::collections::{BTreeMap, HashMap};
+use std::thread;
 
 use gotarget::{RuntimeAddr, read_bytes};
 use iced_x86::{Decoder, DecoderOptions, InstructionInfoFactory, OpAccess, Register};
 use nix::libc::user_regs_struct;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -42,6 +44,9 @@ struct Write {
 impl Stepper {
     fn of(script: &Script) -> Self {
         let thread = Pid::from_raw(script.thread());
+        // On one processor, as one waits for the other: to wake another processor takes many times as long as a step.
+        let this_thread = Pid::from_raw(0);
+        sched_setaffinity(thread, &sched_getaffinity(this_thread).unwrap()).unwrap();
         ptrace::seize(thread, ptrace::Options::empty()).unwrap();
         Stepper { thread, writes: HashMap::new() }
     }
@@ -293,16 +298,39 @@ fn walk(go: &Go, kind: &str, counts: &mut Counts) {
     script.end();
 }
 
+/// Each processor that this program may run on.
+fn processors() -> Vec<CpuSet> {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
+    let one = |cpu| {
+        let mut one = CpuSet::new();
+        one.set(cpu).unwrap();
+        one
+    };
+    (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap()).map(one).collect()
+}
+
 #[test]
 fn in_the_middle_of_any_write_the_entries_are_what_they_were_or_a_finding_says_so() {
     let kinds: &[&str] =
         if is_thorough() { &["int", "int32", "string", "point", "indirect", "set"] } else { &["string"] };
-    let mut all = Problems::default();
-    for go in toolchains() {
+    let walked = &|(go, processor): (Go, CpuSet)| {
+        sched_setaffinity(Pid::from_raw(0), &processor).unwrap();
         let mut counts = Counts::default();
         for kind in kinds {
             walk(&go, kind, &mut counts);
         }
+        (go, counts)
+    };
+    let walks: Vec<(Go, Counts)> = thread::scope(|scope| {
+        let walks: Vec<_> = toolchains()
+            .into_iter()
+            .zip(processors().into_iter().cycle())
+            .map(|one| scope.spawn(move || walked(one)))
+            .collect();
+        walks.into_iter().map(|walk| walk.join().unwrap()).collect()
+    });
+    let mut all = Problems::default();
+    for (go, counts) in walks {
         let Counts { writes, instructions, readings, exact, findings, wrong } = counts;
         figures::note(&json!({
             "proof": "steps", "go": go.name(), "writes": writes, "instructions": instructions, "readings": readings,
