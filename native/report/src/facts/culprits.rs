@@ -32,7 +32,9 @@ pub fn fatal(target: &Target<'_>, fatal: &Fatal, whereabouts: &str) -> FatalRepo
                 Sureness::Reread => {
                     Some("(read again from the variable that it came from, which may hold another map by now)")
                 }
-                Sureness::Inferred => Some("(its address is kept nowhere: it is the map of its type that others use)"),
+                Sureness::Inferred => {
+                    Some("(its address is kept nowhere: others use this one of its type, but it may be another map)")
+                }
                 Sureness::Likely => Some("(what tells its address is contradictory: it may be another map)"),
             },
         }
