@@ -7,13 +7,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::sample::{Watching, build_with, versions};
-use crate::target::Target;
+use crate::sample::{Watching, versions};
+use crate::target::{Target, build_by};
 
 /// Watches a program's map, lets it die once so many lines have come, and gives all lines and the exit status.
 fn watched_to_its_end(version: &str, mode: &str, words: &[&str], lines: usize) -> (Vec<Value>, i32) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/innocent");
-    let target = Target::run(&build_with(version, &folder, &[]), &[mode]);
+    let target = Target::run(&build_by(version, &folder, &[]), &[mode]);
     let pid: i32 = target.pid().parse().unwrap();
     let mut watching = Watching::start(pid, "main.watched", &[words, &["--json"]].concat());
     let mut told = BufReader::new(watching.child.stdout.take().unwrap()).lines().map(Result::unwrap);

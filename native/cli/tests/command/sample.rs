@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, PipeReader, Read, Write, pipe};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use nix::unistd::Pid;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use trap::DebugRegisters;
 
-use crate::target::{Said, program};
+use crate::target::{Said, build_by, minor, program, toolchains};
 
 /// The longest that anything here takes to happen.
 pub(crate) const LONGEST: Duration = Duration::from_secs(60);
@@ -33,43 +32,10 @@ pub(crate) fn versions() -> Vec<String> {
     chosen
 }
 
-fn toolchains() -> BTreeMap<String, PathBuf> {
-    let list = std::env::var_os("REDHANDED_TOOLCHAINS").expect("run the tests with `cargo xtask test`");
-    serde_json::from_slice(&fs::read(list).unwrap()).unwrap()
-}
-
-fn minor(version: &str) -> u32 {
-    version.split('.').nth(1).unwrap().parse().unwrap()
-}
-
 /// A sample, built.
 pub(crate) fn build(version: &str, name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples").join(name);
-    build_with(version, &folder, &[])
-}
-
-/// A program of one folder, built with more arguments to `go build`.
-pub(crate) fn build_with(version: &str, folder: &Path, arguments: &[&str]) -> PathBuf {
-    // One at a time: the go command uses all processors by itself.
-    static BUILDING: Mutex<()> = Mutex::new(());
-    let _alone = BUILDING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let name = folder.file_name().unwrap().to_str().unwrap();
-    let options = arguments.concat().replace(['=', ' ', '/'], "-");
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{version}{options}"));
-    let built = Command::new(&toolchains()[version])
-        .args(["build", "-o"])
-        .arg(&file)
-        .args(arguments)
-        .arg(".")
-        .current_dir(folder)
-        .env("GOTOOLCHAIN", "local")
-        .env("GOFLAGS", "-buildvcs=false")
-        .env("GOPROXY", "off")
-        .env("GOWORK", "off")
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    file
+    build_by(version, &folder, &[])
 }
 
 /// A sample that runs. It is gone when this is dropped.

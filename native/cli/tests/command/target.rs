@@ -125,23 +125,26 @@ pub(crate) fn build_with(wanted: fn(u32) -> bool, arguments: &[&str]) -> PathBuf
 
 /// The same, of the program in another folder, from this crate's.
 pub(crate) fn build_from(folder: &str, wanted: fn(u32) -> bool, arguments: &[&str]) -> PathBuf {
+    let versions = toolchains().into_keys().filter(|version| wanted(minor(version)));
+    let newest = versions.max_by_key(|version| minor(version)).unwrap();
+    build_by(&newest, &Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), arguments)
+}
+
+/// Builds the program of a folder with one version of Go. All that is built is built here: two that build the same in
+/// different ways would replace each other's file while it runs.
+pub(crate) fn build_by(version: &str, folder: &Path, arguments: &[&str]) -> PathBuf {
     // One at a time: the go command uses all processors by itself.
     static BUILDING: Mutex<()> = Mutex::new(());
     let _alone = BUILDING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let list = std::env::var_os("REDHANDED_TOOLCHAINS").expect("run the tests with `cargo xtask test`");
-    let list: BTreeMap<String, PathBuf> = serde_json::from_slice(&fs::read(list).unwrap()).unwrap();
-    let minor = |version: &str| version.split('.').nth(1).unwrap().parse::<u32>().unwrap();
-    let newest = list.iter().filter(|(version, _)| wanted(minor(version))).max_by_key(|(version, _)| minor(version));
-    let (version, go) = newest.unwrap();
-    let program = Path::new(folder).file_name().unwrap().to_str().unwrap();
+    let program = folder.file_name().unwrap().to_str().unwrap();
     let name = format!("{program}-{version}{}", arguments.concat().replace(['=', ' ', '/'], "-"));
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let built = std::process::Command::new(go)
+    let built = std::process::Command::new(&toolchains()[version])
         .args(["build", "-o"])
         .arg(&file)
         .args(arguments)
         .arg(".")
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+        .current_dir(folder)
         .env("GOTOOLCHAIN", "local")
         .env("GOFLAGS", "-buildvcs=false")
         .env("GOPROXY", "off")
@@ -151,4 +154,14 @@ pub(crate) fn build_from(folder: &str, wanted: fn(u32) -> bool, arguments: &[&st
         .unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     file
+}
+
+/// The go command of each version.
+pub(crate) fn toolchains() -> BTreeMap<String, PathBuf> {
+    let list = std::env::var_os("REDHANDED_TOOLCHAINS").expect("run the tests with `cargo xtask test`");
+    serde_json::from_slice(&fs::read(list).unwrap()).unwrap()
+}
+
+pub(crate) fn minor(version: &str) -> u32 {
+    version.split('.').nth(1).unwrap().parse().unwrap()
 }

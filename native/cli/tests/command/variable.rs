@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::sample::{build_with, versions};
-use crate::target::{Said, Target};
+use crate::sample::versions;
+use crate::target::{Said, Target, build_by};
 
 /// What ends a watch that finds nothing, should all else fail.
 const LONGEST: [&str; 2] = ["--for", "60"];
@@ -14,7 +14,7 @@ const LONGEST: [&str; 2] = ["--for", "60"];
 /// A process in which the goroutines of this mode run.
 fn start(version: &str, mode: &str) -> Target {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/variables");
-    Target::run(&build_with(version, &folder, &[]), &[mode])
+    Target::run(&build_by(version, &folder, &[]), &[mode])
 }
 
 /// Watches a variable of such a process.

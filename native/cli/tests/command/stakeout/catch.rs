@@ -8,8 +8,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::{Ended, HURRY, child_of, is_stopped, let_go, signal, stake_out, start, waiting};
-use crate::sample::{Sample, build, build_with, check_unharmed, versions, wait_for};
-use crate::target::program;
+use crate::sample::{Sample, build, check_unharmed, versions, wait_for};
+use crate::target::{build_by, program};
 
 /// The samples that race, the words that Go ends them with, and who races.
 const RACES: [(&str, &str, [&str; 2]); 3] = [
@@ -119,7 +119,7 @@ fn what_is_held_is_left_to_a_debugger_and_ends_with_a_signal() {
 #[test]
 fn a_program_that_is_moved_is_staked_out_too() {
     let version = versions().pop().unwrap();
-    let moved = build_with(&version, &folder("clobber"), &["-buildmode=pie"]);
+    let moved = build_by(&version, &folder("clobber"), &["-buildmode=pie"]);
     let ended = Ended::of(start(&["--json", "--wait", "1"], moved, &HURRY));
     check_named(&ended, "concurrent map writes", ["main.writerA", "main.writerB"]);
     check_own_end(&ended, "concurrent map writes");
@@ -134,7 +134,7 @@ fn a_program_that_is_stripped_is_staked_out_too() {
             let stripped = whole.with_extension("stripped");
             let strip = Command::new("strip").arg("-o").args([&stripped, &whole]).status().unwrap();
             assert!(strip.success());
-            let by_linker = ["-ldflags=-s -w", "-ldflags=-w"].map(|how| build_with(&version, &folder(name), &[how]));
+            let by_linker = ["-ldflags=-s -w", "-ldflags=-w"].map(|how| build_by(&version, &folder(name), &[how]));
             for file in by_linker.iter().chain([&stripped]) {
                 let ended = Ended::of(start(&["--json", "--wait", "1"], file, &HURRY));
                 check_own_end(&ended, message);

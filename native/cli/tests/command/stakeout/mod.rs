@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::sample::{build, wait_for};
-use crate::target::program;
+use crate::target::{build_by, program};
 
 /// Makes a sample race so often that Go ends it soon.
 const HURRY: [&str; 2] = ["-hurry", "250"];
@@ -69,7 +69,7 @@ fn script(options: &[&str], script: &str) -> Child {
 /// A program that ends of something else than a race.
 fn ends(version: &str) -> std::path::PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/ends");
-    crate::sample::build_with(version, &folder, &[])
+    build_by(version, &folder, &[])
 }
 
 /// Lets a sample that waits go on.
